@@ -191,6 +191,16 @@ def of_move(facts: FigureKey, old: ActionState, new: ActionState, count: int = 1
             yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure, by, facts.flow, facts.connection)
 
 
+def of_new_connection(facts: FigureKey, state: ActionState, connection: int) -> Iterator[Delta]:
+    """An open action goes to another connection with its lane: it counts there from now on.
+
+    facts: those of the action at its former connection
+    """
+    for place, by in ((facts.connection, -1), (connection, 1)):
+        for measure in (Measure.TRIGGERED, Measure.of_state(state)):
+            yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, by, facts.flow, place)
+
+
 def of_delivery(facts: FigureKey, at: int, count: int = 1) -> Delta:
     """First attempts that the target accepted: almost all attempts are these."""
     return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, count, facts.flow, facts.connection)

@@ -15,6 +15,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.queue.action_rows import counted_connection
 from heliograph.store.row_states import (
     ACTION_FAILURE,
     ACTION_LEAD,
@@ -103,7 +104,7 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     where = Where(f"{'+' if are_few else ''}{shape.alias}.account_id = :account", account=reader.account)
     where &= _conditions(reader, record_filter, shape)
     if record_filter.kind is RecordKind.PEOPLE:
-        where &= _has_no_newer_delivery(record_filter)
+        where &= _has_no_newer_delivery(reader, record_filter)
     is_newest_change = shape.row_kind is RowKind.REGISTRATION and not grouped
     if is_newest_change:
         # A registration is listed at its newest change. So a walk through time ends with the page, and millions of changes need not be grouped.
@@ -121,11 +122,24 @@ def source_of(reader: AccountReader, record_filter: RecordFilter, *, grouped: bo
     needs_lane = is_told_by_connection or record_filter.connection is not None or record_filter.alike is not None
     count_tables = "action a" if shape.row_kind is RowKind.ACTION and not needs_lane else shape.tables
     index = Where() if group or are_few else _index(reader, record_filter, shape)
-    scan_limit = SCAN_LIMIT_WITH_LOOKUP if is_newest_change or match is not None or record_filter.kind is RecordKind.PEOPLE else SCAN_LIMIT
+    reads_attempts = shape.row_kind is RowKind.ACTION and _is_moved(reader, record_filter)
+    has_lookup = is_newest_change or match is not None or record_filter.kind is RecordKind.PEOPLE or reads_attempts
+    scan_limit = SCAN_LIMIT_WITH_LOOKUP if has_lookup else SCAN_LIMIT
     return RecordSource(shape.tables, where, group, at, id, columns, count_tables, record_filter, index, scan_limit)
 
 
-def _has_no_newer_delivery(record_filter: RecordFilter) -> Where:
+def _is_moved(reader: AccountReader, record_filter: RecordFilter) -> bool:
+    """Whether lanes were moved from or to the filter's connection, so that what was sent may have gone over another one."""
+    return record_filter.connection is not None and record_filter.connection in reader.connections_with_moved_lanes
+
+
+def _counted_at(reader: AccountReader, record_filter: RecordFilter, action: str, lane: str) -> str:
+    """The condition that an action counts at the filter's connection (`counted_connection`)."""
+    connection = counted_connection(action, lane) if _is_moved(reader, record_filter) else f"{lane}.connection_id"
+    return f"{connection} = :connection"
+
+
+def _has_no_newer_delivery(reader: AccountReader, record_filter: RecordFilter) -> Where:
     """The condition that an action is the newest in a list of deliveries that is of its registration, so that each registration is listed once."""
     newer = Where(
         "d.registration_id = a.registration_id",
@@ -135,7 +149,7 @@ def _has_no_newer_delivery(record_filter: RecordFilter) -> Where:
         f"b.mode = {record_filter.mode.code}",
         "(b.created > a.created OR (b.created = a.created AND b.id > a.id))",
         "b.flow_id = :flow" if record_filter.flow is not None else "",
-        "m.connection_id = :connection" if record_filter.connection is not None else "",
+        _counted_at(reader, record_filter, "b", "m") if record_filter.connection is not None else "",
         record_filter.replays.condition("b.origin"),
     ) & _period("b.created", record_filter)
     given = {"flow": record_filter.flow, "connection": record_filter.connection}
@@ -173,7 +187,8 @@ def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shap
     if record_filter.flow is not None:
         where &= Where(shape.of_flow, flow=record_filter.flow)
     if record_filter.connection is not None:
-        where &= Where(shape.of_connection, connection=record_filter.connection)
+        of_connection = _counted_at(reader, record_filter, "a", "l") if shape.row_kind is RowKind.ACTION else shape.of_connection
+        where &= Where(of_connection, connection=record_filter.connection)
     if has_replays(record_filter.kind):
         where &= Where(record_filter.replays.condition("a.origin"))
     if record_filter.alike is not None and shape.row_kind is RowKind.ACTION:
@@ -256,7 +271,7 @@ class _Shape:
     of_flow: str
     """The condition on the flow."""
     of_connection: str = ""
-    """The condition on the connection; "" if rows have none."""
+    """The condition on the connection; "" if rows have none, or have that of `_counted_at`."""
     change: str = ""
     """The column of the change, by which rows of few registrations are found; "" if they are found by `registration`."""
     conditions: tuple[str, ...] = ()
@@ -315,7 +330,6 @@ _SHAPES: Final = {
         event="a.event_id",
         registration="a.registration_id",
         of_flow="a.flow_id = :flow",
-        of_connection="l.connection_id = :connection",
         change="a.change_id",
     ),
     RowKind.ATTEMPT: _Shape(

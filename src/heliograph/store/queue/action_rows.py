@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin, QueueStatus, Rank
-from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database, Row
 
@@ -65,6 +65,22 @@ _KINDS = {kind.code: kind for kind in AttemptKind}
 def action_columns(alias: str = "a") -> str:
     """The columns of an action with this alias and of its lane, whose alias is `l`. The lane's connection is the action's."""
     return f"{prefixed(alias, ACTION_COLUMNS)}, l.connection_id"
+
+
+def counted_connection(action: str, lane: str) -> str:
+    """The SQL expression of the connection that an action counts at, as its figures do: what was sent, at the connection of its last attempt;
+    anything else at that of its lane. They differ where the lane was moved to another connection (`engine.worker.lane_mover`).
+
+    action: the alias of its table
+    lane: the alias of the table of its lane
+    """
+    last = f"(SELECT t.connection_id FROM attempt t WHERE t.action_id = {action}.id AND t.n = {action}.sent)"
+    was_sent = f"{action}.state = {ActionState.SUCCESS:d} OR ({action}.state IN ({_FAILED}) AND {action}.cause IN ({_OF_ATTEMPT}))"
+    return f"CASE WHEN {was_sent} THEN COALESCE({last}, {lane}.connection_id) ELSE {lane}.connection_id END"
+
+
+_FAILED: Final = f"{ActionState.FAILED:d}, {ActionState.VALIDATION:d}"
+_OF_ATTEMPT: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
 
 
 def prefixed(alias: str, columns: str) -> str:

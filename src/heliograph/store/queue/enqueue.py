@@ -105,7 +105,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
                 "id": id,
                 "account": order.account,
                 "uid": webhook_id(now, secrets.randbits(CHANCE_BITS)),
-                "lane": lanes[order.destination, order.subject],
+                "lane": lanes[order.destination, order.subject][0],
                 "run": order.run,
                 "change": order.change,
                 "registration": order.registration,
@@ -125,7 +125,8 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     mapped = [{"id": id, "as_of": o.as_of} for id, o in zip(ids, orders, strict=True) if o.as_of is not None]
     if mapped:
         db.many("UPDATE action SET as_of = :as_of WHERE id = :id", mapped)
-    kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
+    # A lane that is not moved to its destination's new connection yet (`engine.worker.lane_mover`) counts at the one that it has.
+    kinds = Counter((o.account, o.mode, o.flow, lanes[o.destination, o.subject][1], o.origin is Origin.REPLAY) for o in orders)
     for (account, mode, flow, connection, replay), count in kinds.items():
         deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), count)
     return ids
@@ -141,12 +142,12 @@ _WOKEN = (
     " ON CONFLICT (destination_id, subject_id) DO UPDATE SET"
     f" rank = CASE WHEN lane.state = {LaneState.IDLE} OR excluded.rank < lane.rank THEN excluded.rank ELSE lane.rank END,"
     f" pos = CASE WHEN lane.{LANE_READY} AND lane.rank <= excluded.rank THEN lane.pos ELSE excluded.pos END, state = {LaneState.READY}, due_at = NULL"
-    " RETURNING id, destination_id, subject_id"
+    " RETURNING id, connection_id, destination_id, subject_id"
 )
 
 
-def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[tuple[int, int], int]:
-    """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> lane id."""
+def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[tuple[int, int], tuple[int, int]]:
+    """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> the lane's id and connection."""
     least: dict[tuple[int, int], Order] = {}
     for order in orders:
         key = (order.destination, order.subject)
@@ -165,7 +166,7 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
                 "r": [int(order.rank) for order in least_rows],
             },
         )
-        return {(d, s): id for id, d, s in rows}
+        return {(d, s): (id, connection) for id, connection, d, s in rows}
     rows = db.all(
         f"INSERT INTO lane ({_LANE}) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, {LaneState.READY}, value ->> 5, value ->> 6"
         " FROM json_each(:rows) WHERE true" + _WOKEN,
@@ -176,4 +177,4 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
             ]
         },
     )
-    return {(d, s): id for id, d, s in rows}
+    return {(d, s): (id, connection) for id, connection, d, s in rows}

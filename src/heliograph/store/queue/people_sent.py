@@ -26,6 +26,7 @@ from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import REPLAYED, Measure
 from heliograph.domain.flow.flow import Mode
+from heliograph.store.configuration_versions import connections_of_destinations
 from heliograph.store.database import Database
 
 SLOT, HOUR, DAY = 5, 60, 24 * 60
@@ -270,12 +271,17 @@ def _of_units(db: Database, account: int, mode: Mode, units: Iterable[Unit]) -> 
 
 def _of_rows(db: Database, account: int, mode: Mode, first: int, last: int) -> dict[Place, BitMap]:
     """The same from the rows of actions that were created in [first, last), in minutes since 1970."""
+    moved = sorted(id for id, connections in connections_of_destinations(db, account).items() if len(connections) > 1)
+    # Of a destination that got another connection, the lane may lie under another one than its delivery went over.
+    attempt = "SELECT t.connection_id FROM attempt t WHERE t.action_id = a.id AND t.n = a.sent"
+    target = f"CASE WHEN {db.member('a.destination_id', 'moved')} THEN ({attempt}) END" if moved else "CAST(NULL AS bigint)"
     rows = db.all(
-        "SELECT l.connection_id, sent.origin, r.serial FROM (SELECT DISTINCT a.lane_id, a.registration_id, a.origin FROM action a"
+        "SELECT COALESCE(sent.target, l.connection_id), sent.origin, r.serial FROM"
+        f" (SELECT DISTINCT a.lane_id, a.registration_id, a.origin, {target} AS target FROM action a"
         " WHERE a.account_id = :account AND a.created >= :since AND a.created < :until"
         f" AND +a.mode = :mode AND +a.state = {ActionState.SUCCESS:d}) sent CROSS JOIN lane l CROSS JOIN registration r"
         " WHERE l.id = sent.lane_id AND r.id = sent.registration_id",
-        {"account": account, "mode": mode.code, "since": first * MINUTE, "until": last * MINUTE},
+        {"account": account, "mode": mode.code, "since": first * MINUTE, "until": last * MINUTE} | ({"moved": moved} if moved else {}),
     )
     serials: defaultdict[Place, list[int]] = defaultdict(list)
     for connection, origin, serial in rows:
