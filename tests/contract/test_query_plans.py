@@ -394,6 +394,7 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert queue.counts()[QueueStatus.RETRY] == ListCount(1_400)
     assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == ListCount(1_400)
     assert CauseGroups(queue.reader).groups((QueueStatus.RETRY, QueueStatus.ERROR))
+    assert CauseGroups(queue.reader, most_runs=1).groups((QueueStatus.RETRY, QueueStatus.ERROR))  # then also what waits for something else
     assert CauseGroups(queue.reader).healings(explaining.now()) == {}
     found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)
     assert len(found) == 100
@@ -441,6 +442,16 @@ def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explai
         assert found == sorted(found, reverse=sort is RecordSort.NEWEST)
         assert len(set(found)) == 30
         assert [row.id for row in records.page(Cursor.read(second.newer, parts=RECORD_PARTS)).rows] == [row.id for row in first.rows]
+
+
+@pytest.mark.parametrize("kind", [RecordKind.SUCCESS, RecordKind.FAILURES, RecordKind.PEOPLE])
+def test_X3_the_list_of_a_connection_whose_lanes_were_moved_goes_by_time(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind
+) -> None:
+    reader = AccountReader(explaining, large[1])
+    reader.__dict__["connections_with_moved_lanes"] = {101}
+    records = Records(reader, RecordFilter(kind, 0, MINUTE, connection=101))
+    assert records.count().number >= len(records.page(None).rows)
 
 
 def test_X3_a_narrowed_list_is_counted_less_far_on_a_page_than_for_an_export(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,7 +33,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.flows import flow_list
 from heliograph.notifications import observations, post_office
-from heliograph.retry import cause_groups, retry_queue
+from heliograph.retry import cause_groups, needs, retry_queue
 
 
 @pytest.fixture
@@ -218,6 +220,42 @@ def test_35_3_tag_coverage_counts_what_the_list_of_each_object_has(stopped: Stor
     links = re.findall(r'href="(/signal/retry/\?[^"]*untagged[^"]*)"[^>]*>(.*?)</a>', client.get(reverse("tag-coverage")).text, re.DOTALL)
     numbers = {re.sub(r"<[^>]+>|\s", "", words): listed(client, href) for href, words in links}
     assert numbers == {"1": ["R3"], "2": ["W2", "W1"]}
+
+
+def test_35_3_tag_coverage_counts_a_change_at_the_one_thing_that_retry_names(stopped: Story, client: Client) -> None:
+    """Two things of W1 have no tag. A status of the account waits in two events: its number has the list of both."""
+    stopped.record("W1", status="Invited", first="W1", properties={"PRESS": True})
+    stopped.record("W2", "REHEARSAL", status="Invited", first="W2")
+    page = client.get(reverse("tag-coverage")).text
+    links = re.findall(r'href="(/signal/retry/\?[^"]*untagged[^"]*)"[^>]*>(.*?)</a>', page, re.DOTALL)
+    assert links
+    for href, words in links:
+        assert len(listed(client, href)) == int(re.sub(r"<[^>]+>|\s", "", words)), href
+
+
+def test_35_3_a_flow_counts_the_hours_of_the_mode_whose_records_it_opens(site: SignalAccount, client: Client) -> None:
+    signal_account.fill(site)
+    site.signs_in(client)
+    pattern = r'href="(/signal/metrics/records/validation/[^"]*)"'
+    assert re.findall(pattern, client.get("/signal/flows/").text)
+    with account_reader(site.account.pk) as reader:
+        (live,) = (flow for flow in reader.config.flows.values() if flow.name == "All")
+    site.setup.save_flow(replace(live, mode=Mode.TEST))
+    assert not re.findall(pattern, client.get("/signal/flows/").text)
+
+
+@pytest.mark.parametrize("waits_first", ["flow", "tag"])
+def test_35_3_many_that_wait_for_one_thing_hide_nothing_that_waits_for_another(
+    stopped: Story, client: Client, monkeypatch: pytest.MonkeyPatch, waits_first: str
+) -> None:
+    """Causes are named from the newest runs that wait: of these, all may wait for a flow that is off."""
+    if waits_first == "flow":
+        stopped.db.run("UPDATE stuck_run SET id = id + 1000 WHERE message <> ''")
+    monkeypatch.setattr(needs, "CauseGroups", partial(cause_groups.CauseGroups, most_runs=1))
+    shown = text_of(client.get("/signal/overview/").content)
+    assert "1 status or property has no tag" in shown
+    assert "is off" in shown
+    assert "at least" in shown
 
 
 # --- what is counted no further

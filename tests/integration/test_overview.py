@@ -274,7 +274,7 @@ def test_X2_the_outcomes_by_hour_are_those_of_the_rows(site: SignalAccount, sinc
 def test_X2_the_hours_of_flows_and_of_connections_add_up_to_all(site: SignalAccount) -> None:
     signal_account.fill(site)
     now = site.store.now()
-    period = outcome_hours(site.store, site.account.pk, None, now // HOUR * HOUR - HOUR, -(-(now + 1) // MINUTE) * MINUTE)
+    period = outcome_hours(site.store, site.account.pk, Mode.LIVE, now // HOUR * HOUR - HOUR, -(-(now + 1) // MINUTE) * MINUTE)
     assert (
         sum(hours.due for hours in period.by_flow.values()) == period.total.due == sum(hours.due for hours in period.by_connection.values())
     )

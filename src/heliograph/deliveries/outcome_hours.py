@@ -112,19 +112,14 @@ def _summed(group: Iterable[OutcomeHours], count: int) -> OutcomeHours:
     return sum(group, OutcomeHours.nothing(count))
 
 
-def outcome_hours(
-    db: Database, account: int, mode: Mode | None, since: int, until: int, *, flows: Iterable[int] | None = None
-) -> HoursOfPeriod:
+def outcome_hours(db: Database, account: int, mode: Mode, since: int, until: int, *, flows: Iterable[int] | None = None) -> HoursOfPeriod:
     """The outcomes of the actions that were created in [since, until), microseconds in whole minutes.
 
-    mode: None for both
     flows: only of these; None for all
     """
     first, last = since // MINUTE, until // MINUTE
     begin, end = -(-first // _MINUTES), last // _MINUTES  # the whole hours
-    of_account = Where("account_id = :account", account=account)
-    if mode is not None:
-        of_account &= Where("mode = :mode", mode=mode.code)
+    of_account = Where("account_id = :account", "mode = :mode", account=account, mode=mode.code)
     if flows is not None:
         of_account &= Where(db.member("flow_id", "flows"), flows=sorted(flows))
     of_account &= Where(f"measure IN ({', '.join(map(str, _MEASURES))})")

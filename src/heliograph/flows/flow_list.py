@@ -74,7 +74,7 @@ class FlowRow:
     holds_more: bool = False
     """The same of what is held."""
     hours: OutcomeHours = field(default_factory=OutcomeHours)
-    """What became of its actions of the last HOURS hours, the running one included."""
+    """What became of its actions of the last HOURS hours in its present mode, the running one included."""
     since: int = 0
     """The beginning of these hours (microseconds)."""
     until: int = 0
@@ -116,23 +116,42 @@ class FlowList:
         ids = [flow.id for flow in flows]
         now = self.db.now()
         since, until = (now // HOUR - HOURS + 1) * HOUR, -(-(now + 1) // MINUTE) * MINUTE
-        period = outcome_hours(self.db, self.account, None, since, until, flows=ids)
+        hours = self._hours(flows, since, until)
         facts, (counts, is_more) = self._facts(ids), self._counts()
         holds = connection_holds(AccountReader(self.db, self.account))
         held_counts = connection_states.untried_by_flow(self.db, holds.keys(), COUNTED + 1)
         holds_more = sum(held_counts.values()) > COUNTED
-        hours, rows = period.by_flow, []
+        rows = []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
-            of_flow = hours.get(flow.id, OutcomeHours.nothing(period.count))
             of_retry = counts.get(flow.id, (0, 0, 0))
             held_count = held_counts.get(flow.id, 0)
             rows.append(
                 FlowRow(
-                    flow, missing(flow, self.config), last, changed, by, *of_retry, held_count, is_more, holds_more, of_flow, since, until
+                    flow,
+                    missing(flow, self.config),
+                    last,
+                    changed,
+                    by,
+                    *of_retry,
+                    held_count,
+                    is_more,
+                    holds_more,
+                    hours[flow.id],
+                    since,
+                    until,
                 )
             )
         return rows
+
+    def _hours(self, flows: Sequence[Flow], since: int, until: int) -> dict[int, OutcomeHours]:
+        """By flow, what became of its actions in its present mode, to which the list of each number is narrowed, too."""
+        hours: dict[int, OutcomeHours] = {}
+        for mode in {flow.mode for flow in flows}:
+            of_mode = [flow.id for flow in flows if flow.mode is mode]
+            period = outcome_hours(self.db, self.account, mode, since, until, flows=of_mode)
+            hours |= {flow: period.by_flow.get(flow, OutcomeHours.nothing(period.count)) for flow in of_mode}
+        return hours
 
     def connections(self) -> Mapping[int, ConnectionRow]:
         """The account's connections with their health, by id."""

@@ -57,7 +57,7 @@ class CauseGroup:
     event: str
     message: str
     number: int
-    """The number of items, among the newest MOST of each status; for runs, among the newest GROUPED_RUNS."""
+    """The number of items, among the newest MOST of each status; for runs, among `RetryQueue.newest_runs` of GROUPED_RUNS."""
     registrations: int
     flows: int
     flow: int | None
@@ -387,7 +387,7 @@ class CauseGroups:
                 group = replace(
                     group, waits_for_flow=True, prospect=prospect_of_run(self.reader.config, first.flow, first.mode, first.message)
                 )
-            name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.most_runs for run in alike)
+            name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] >= self.most_runs for run in alike)
             groups.append((replace(group, flow_name=name, is_more=is_more), alike))
         return groups
 

@@ -13,7 +13,7 @@ from heliograph.domain.delivery.outcomes import was_tried
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.domain.setup.compiled_setup import EventConfig
-from heliograph.domain.setup.tag_kinds import TagKind
+from heliograph.domain.setup.missing_tag import TaggedParts, untagged_thing
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem, Untagged
 from heliograph.store.queue.action_rows import StoredAction
 
@@ -79,20 +79,15 @@ class ItemNames:
 
 def untagged(change: Change, config: AccountConfig, event: EventConfig) -> Untagged:
     """The status or property without a tag that keeps this change from being judged."""
+    thing = untagged_thing(_parts(change), config, event)
+    return Untagged(thing.kind, thing.name) if thing else NOTHING_UNTAGGED
+
+
+def _parts(change: Change) -> TaggedParts:
     if change.kind is SubjectKind.EVENT and change.event_state:
-        of_event = config.event_statuses.get(change.event_state.status)
-        return Untagged(TagKind.EVENT_STATUS, of_event.name) if of_event else NOTHING_UNTAGGED
-    if change.session is not None:
-        of_session = config.session_statuses.get(change.session.status)
-        if of_session is not None and not of_session.tags:
-            return Untagged(TagKind.SESSION_STATUS, of_session.name)
-    if change.registration is None:
-        return NOTHING_UNTAGGED
-    of_registration = config.status(change.registration.status, event)
-    if of_registration is not None and not of_registration.tags:
-        return Untagged(TagKind.REGISTRATION_STATUS, of_registration.name)
-    properties = [event.properties.get(id) for id in change.registration.properties]
-    names = [p.name for p in properties if p is not None and not p.tags]
-    if names:
-        return Untagged(TagKind.REGISTRATION_PROPERTY, names[0])
-    return Untagged(TagKind.REGISTRATION_STATUS, of_registration.name) if of_registration else NOTHING_UNTAGGED
+        return TaggedParts(event_status=change.event_state.status)
+    session = change.session.status if change.session is not None else None
+    registration = change.registration
+    if registration is None:
+        return TaggedParts(session_status=session)
+    return TaggedParts(None, session, registration.status, registration.properties)

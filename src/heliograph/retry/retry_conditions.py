@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from heliograph.deliveries.refusals import blamed_connection
+from heliograph.deliveries.untagged_key import ANY_EVENT
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.retry_items import RetryFilter, parts_of
@@ -78,7 +79,9 @@ def _of_group(key: str, table: QueueTable) -> Where:
     else:
         where = Where("q.cause = :cause", cause=parts.cause)
     if table == "stuck_run":
-        return where & (_NONE if parts.connection or parts.flow else Where("q.event_id = :group_event", group_event=parts.event))
+        if not parts.is_of_runs:
+            return _NONE
+        return where & Where("q.event_id = :group_event", group_event=parts.event) if parts.event != ANY_EVENT else where
     if parts.flow:
         return where & Where("q.flow_id = :group_flow", group_flow=parts.flow)
     where &= Where(f"{BLAMED} = :group_connection", group_connection=parts.connection or 0)

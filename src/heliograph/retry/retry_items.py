@@ -10,7 +10,7 @@ from typing import Any, Final
 from heliograph.deliveries.account_reader import RowPerson
 from heliograph.deliveries.delivery_words import CAUSES
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
-from heliograph.deliveries.untagged_key import untagged_key
+from heliograph.deliveries.untagged_key import ANY_EVENT, untagged_key
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
@@ -258,6 +258,13 @@ def run_key(run: StuckItem, lacks: Untagged) -> str:
     return untagged_key(run.event, lacks.kind, lacks.name, cause)
 
 
+def is_in_group(item: RetryItem, key: str) -> bool:
+    """Whether an item belongs to a group, or to the groups of one thing without a tag in all events."""
+    if group_key(item) == key:
+        return True
+    return item.run is not None and run_key(replace(item.run, event=ANY_EVENT), item.lacks) == key
+
+
 @dataclass(frozen=True, slots=True)
 class GroupParts:
     """The parts of a group's key; None or "" for what the key does not contain."""
@@ -270,8 +277,8 @@ class GroupParts:
 
     @property
     def event(self) -> int:
-        """The event of a group of runs. It has the place in the key where a group of actions has the HTTP status."""
-        return self.answered or 0
+        """The event of a group of runs; ANY_EVENT for all. It has the place in the key where a group of actions has the HTTP status."""
+        return self.answered or ANY_EVENT
 
     @property
     def is_of_runs(self) -> bool:

@@ -19,10 +19,10 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions, counted_tables, of_status
-from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, group_key, parts_of
+from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, is_in_group, parts_of
 from heliograph.store.database import Row
 from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
-from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_UNTAGGED, STUCK_RUN_WAITING, STUCK_RUN_WAITS_FOR_FLOW
 from heliograph.store.walk import Key, Walk
 from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage
@@ -131,7 +131,7 @@ class RetryQueue:
         rows, more = page_rows[:size], len(page_rows) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self.names.items_of_rows(rows)
-        matching_items = [item for item in items if not retry_filter.cause or group_key(item) == retry_filter.cause]
+        matching_items = [item for item in items if not retry_filter.cause or is_in_group(item, retry_filter.cause)]
         return ListPage(matching_items, "", older, *((goes_on_at, str(Cursor(goes_on_at))) if goes_on_at and not more else ()))
 
     def find(self, key: str) -> RetryItem | None:
@@ -212,7 +212,7 @@ class RetryQueue:
         for status in retry_filter.statuses or tuple(QueueStatus):
             candidates += self._rows(self._walk(table, status, after, ascends=True), table, retry_filter, status, limit, (upto,))
         rows = sorted(candidates, key=attrgetter("id"))[:limit]
-        items = [item for item in self.names.items_of_rows(rows) if not retry_filter.cause or group_key(item) == retry_filter.cause]
+        items = [item for item in self.names.items_of_rows(rows) if not retry_filter.cause or is_in_group(item, retry_filter.cause)]
         return items, rows[-1].id if len(rows) == limit else None
 
     def all_of(self, retry_filter: RetryFilter, limit: int = MOST) -> Iterator[RetryItem]:
@@ -290,9 +290,26 @@ class RetryQueue:
         return Undecided(ListCount(min(total - stopped, MOST), is_more), ListCount(min(int(stopped), MOST), is_more))
 
     def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[StuckItem]:
-        """The newest runs of these statuses, up to `limit` of each status."""
+        """The newest runs of these statuses, up to `limit` of each status.
+
+        If the newest that wait all wait for their flow, or none of them does, the newest of the other kind follow them, as far as they are among
+        the next MOST runs: a flow that was off for long hides no missing tag.
+        """
         each = "q.account_id = :account AND q.queue = :queue ORDER BY q.id DESC"
-        return [run for status in statuses for run in self._runs(each, {"queue": status.code}, limit)]
+        newest: list[StuckItem] = []
+        for status in statuses:
+            runs = self._runs(each, {"queue": status.code}, limit)
+            newest += runs
+            kinds = {run.waits_for_flow for run in runs}
+            if status in OPEN_STATUSES and len(runs) == limit and len(kinds) == 1:
+                other = STUCK_RUN_UNTAGGED if kinds == {True} else STUCK_RUN_WAITS_FOR_FLOW
+                further = (
+                    f"SELECT * FROM stuck_run WHERE account_id = :account AND queue = :queue AND id < :last ORDER BY id DESC LIMIT {MOST}"
+                )
+                newest += self._runs(
+                    f"{other} ORDER BY q.id DESC", {"queue": status.code, "last": runs[-1].id}, limit, source=f"({further}) q"
+                )
+        return newest
 
     def done_runs(self, since: int, limit: int) -> list[StuckItem]:
         """The runs that were judged again since an instant (microseconds), the last judged first. Runs that could not be judged any more ended
@@ -304,9 +321,9 @@ class RetryQueue:
             limit,
         )
 
-    def _runs(self, where: str, params: dict[str, object], limit: int) -> list[StuckItem]:
+    def _runs(self, where: str, params: dict[str, object], limit: int, source: str = SOURCES["stuck_run"]) -> list[StuckItem]:
         rows = self.reader.db.all(
-            f"SELECT {_RUN} FROM {SOURCES['stuck_run']} WHERE {where} LIMIT {int(limit)}", {"account": self.reader.account} | params
+            f"SELECT {_RUN} FROM {source} WHERE {where} LIMIT {int(limit)}", {"account": self.reader.account} | params
         )
         return [_run_of(row) for row in rows]
 

@@ -10,7 +10,7 @@ The page lists:
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldGroup, parse_source
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.domain.setup.missing_tag import TaggedParts, untagged_thing
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tag_kinds import Tag, TagKind
 from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Question, RegistrationProperty, RegistrationStatus, SessionStatus
@@ -326,10 +327,13 @@ def _waiting(db: Database, account: int) -> _Waiting:
         {"account": account},
     )
     waiting = _Waiting(is_more=len(rows) == _COUNTED)
+    provider = Committed(db)
+    config, events = provider.account(account), provider.events({event for event, _after in rows})
     for event, after in rows:
-        for named in _named(_After.read(after)) if after else ():
-            waiting.numbers[named] += 1
-            waiting.events[named].add(event)
+        thing = untagged_thing(_AFTER.decode(after).parts, config, events[event]) if after and event in events else None
+        if thing is not None:
+            waiting.numbers[thing.kind, thing.id] += 1
+            waiting.events[thing.kind, thing.id].add(event)
     return waiting
 
 
@@ -345,20 +349,15 @@ class _After(msgspec.Struct):
     session: _Part | None = None
     event: _Part | None = None
 
-    @classmethod
-    def read(cls, text: str) -> _After:
-        return _AFTER.decode(text)
+    @property
+    def parts(self) -> TaggedParts:
+        registration = self.registration or _Part()
+        return TaggedParts(
+            self.event.status if self.event else None,
+            self.session.status if self.session else None,
+            registration.status,
+            registration.properties,
+        )
 
 
 _AFTER: Final = msgspec.json.Decoder(_After)
-
-
-def _named(after: _After) -> Iterator[tuple[TagKind, int]]:
-    registration = after.registration or _Part()
-    kind, part = (TagKind.SESSION_STATUS, after.session) if after.session else (TagKind.REGISTRATION_STATUS, registration)
-    if part.status is not None:
-        yield kind, part.status
-    if after.event and after.event.status is not None:
-        yield TagKind.EVENT_STATUS, after.event.status
-    for id in registration.properties:
-        yield TagKind.REGISTRATION_PROPERTY, id

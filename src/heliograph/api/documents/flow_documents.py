@@ -248,7 +248,9 @@ class FlowFigures(Document):
             description="Actions and decisions that are sent or made again only if somebody submits them: the status `Failed` of the Retry Queue."
         ),
     ]
-    validation: Annotated[int, msgspec.Meta(description="Actions that ended as a validation error in the last 24 hours.")]
+    validation: Annotated[
+        int, msgspec.Meta(description="Actions of its present mode that ended as a validation error in the last 24 hours.")
+    ]
     untagged: Annotated[int, msgspec.Meta(description="Runs that wait for a tag.")]
     is_more: Annotated[
         bool, msgspec.Meta(description="There may be more than `queued`, `failed` and `untagged`: only the newest were counted.")

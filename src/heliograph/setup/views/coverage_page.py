@@ -18,7 +18,7 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, require
 from heliograph.deliveries.account_reader import account_reader
-from heliograph.deliveries.untagged_key import untagged_key
+from heliograph.deliveries.untagged_key import ANY_EVENT, untagged_key
 from heliograph.domain.flow.account_config import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.natural_order import natural_order
@@ -175,10 +175,9 @@ def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, A
 
 
 def _retry_url(gap: Gap) -> str:
-    """The list of what waits for a tag: of this object, if that waits in one event."""
-    event = next(iter(gap.waits_in)) if len(gap.waits_in) == 1 else None
-    of_object = {} if event is None else {"cause": untagged_key(event, gap.kind, gap.name)}
-    return reverse("retry", query={"status": "untagged", **of_object})
+    """The list of what waits for a tag of this object."""
+    event = next(iter(gap.waits_in)) if len(gap.waits_in) == 1 else ANY_EVENT
+    return reverse("retry", query={"status": "untagged", "cause": untagged_key(event, gap.kind, gap.name)})
 
 
 def _href(gap: Gap) -> str:
