@@ -21,7 +21,7 @@ from heliograph.accounts.models import Role
 from heliograph.domain.delivery.action import ActionState
 from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import uploads
-from heliograph.setup.models import CustomField
+from heliograph.setup.models import CustomField, RegistrationStatus
 from heliograph.store.config_cache import Committed
 from heliograph.store.instants import from_micros
 
@@ -108,7 +108,7 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         page = client.get(f"/import/{id}/dry-run/").content.decode()
         shown = text_of(page.encode())
         assert "4 rows would be skipped" in shown
-        assert "less the 4 skipped" in shown
+        assert "4 of 5 rows are skipped." in shown
         assert "Download the skipped rows" in shown
         assert "refused" not in shown.lower()
         reasons = re.findall(rf'<a href="(/import/{id}/dry-run/\?kind=\d+)#refused"[^>]*>([^<]*?) <span class="count">(\d+)</span>', page)
@@ -257,7 +257,7 @@ def test_I4_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: Dat
         bar = page[page.index('<div class="savebar"') :]
         assert bar.count('name="quiet"') == page.count('name="quiet"') == 2
         assert "checked" not in bar
-        assert "Flows act 2 times" in text_of(f"<main>{bar}".encode())
+        assert "Let flows act 2 times 1 flow: what they do" in text_of(f"<main>{bar}".encode())
         assert "Import 2 rows" in text_of(f"<main>{bar}".encode())
         form = posted(page, "dry")
         assert "quiet" not in form
@@ -281,7 +281,7 @@ def test_I4_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFa
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code,status\n" + "".join(f"T-{n},Visa pending\n" for n in range(30)))
         url, page = f"/import/{id}/dry-run/", to_dry_run(site, client, id)
-        assert "Flows act 0 times" in text_of(page.encode()), "the status has no tag yet"
+        assert "Let flows act 0 times" in text_of(page.encode()), "the status has no tag yet"
         form = posted(page, "dry") | {"do": ["import"], "quiet": ["0"]}
         (n,) = form["create"]
         for changed in ({f"tags-{n}": ["registered"]}, {"create": []}, {f"tags-{n}": ["registered"], f"class-{n}": ["Denied"]}):
@@ -293,7 +293,7 @@ def test_I4_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFa
         acting = sum(tried.result["acts"].values())
         page = client.get(url).content.decode()
         assert acting > 0
-        assert f"Flows act {acting} times" in text_of(page.encode()), "as the tag makes them"
+        assert f"Let flows act {acting} times" in text_of(page.encode()), "as the tag makes them"
         client.post(url, posted(page, "dry") | {"do": ["import"], "quiet": ["0"]})
         (job,) = site.run_jobs()
         assert (job.counts["created"], job.counts["refused"]) == (tried.counts["created"], tried.counts["refused"]) == (30, 0)
@@ -413,7 +413,8 @@ def test_P1_the_dry_run_counts_what_this_person_cannot_create(database: Database
         with inside(site.acme):
             assert Job.objects.latest("pk").counts["refused"] == refused
         assert ("An Administrator can add it, under Profile Data." in page) == bool(refused)
-        assert "The question has it" not in page
+        assert "Profile Data has no tags" in page
+        assert "tag of their question" not in page
 
 
 @pytest.mark.parametrize(("role", "made"), [(Role.PLANNER, False), (Role.ADMINISTRATOR, True)])
@@ -525,3 +526,50 @@ def test_I4_a_typing_error_is_corrected_with_one_click_and_undone(database: Data
         assert client.post(address, posted(page, "dry") | {"undo": ["0"]}).status_code == 302
         site.run_jobs()
         assert "Use Attended" in text_of(client.get(address).content)
+
+
+def test_I4_a_name_has_one_row_with_all_its_events(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        platform_account.event_in_testing(site, "FORUM-26")
+        site.signs_in(client, Role.PLANNER)
+        rows = [f"{event},F-{n},Visa pending" for n in range(30) for event in (EVENT, "FORUM-26")]
+        rows += [f"{event},Z-{n},Atended" for n in range(2) for event in (EVENT, "FORUM-26")]
+        id = upload(client, "event,code,status\n" + "\n".join(rows))
+        url, page = f"/import/{id}/dry-run/", to_dry_run(site, client, id)
+        text = text_of(page.encode())
+        assert "2 names aren’t in Heliograph yet" in text
+        assert f"FORUM-26 30 {EVENT} 30" in text
+        assert "4 rows; it looks like Attended" in text
+        form = posted(page, "dry")
+        (number,) = form["create"]
+        form |= {f"tags-{number}": ["registered"], "do": ["again"], "use": re.findall(r'name="use" value="(\d+)"', page)}
+        assert client.post(url, form).status_code == 302
+        site.run_jobs()
+        page = client.get(url).content.decode()
+        assert f"“Atended” is read as Attended custom status, FORUM-26, {EVENT} Undo" in text_of(page.encode())
+        assert page.count('name="undo"') == 1
+        assert client.post(url, posted(page, "dry") | {"do": ["import"], "quiet": ["1"]})["Location"].startswith("/jobs/")
+        (job,) = site.run_jobs()
+        assert (job.counts["created"], job.counts["refused"]) == (64, 0)
+        with inside(site.acme):
+            assert [status.tags.count() for status in RegistrationStatus.objects.filter(name="Visa pending")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"), [("", "The file has no rows."), (",New\n,New\n", "No row can be imported.")], ids=["empty", "refused"]
+)
+def test_I4_a_file_of_which_nothing_can_be_imported_says_so(database: DatabaseFacts, client: Client, rows: str, words: str) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        page = text_of(to_dry_run(site, client, upload(client, f"code,status\n{rows}")).encode())
+        assert words in page
+        assert "the other rows are imported" not in page.lower()
+        assert "What is sent" not in page
+
+
+def test_I4_of_many_accepted_values_the_likeliest_stand_first_and_all_below(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\n" + "Q-1,Atended\n" + "".join(f"R-{n},New\n" for n in range(9)))
+        page = to_dry_run(site, client, id)
+        assert re.search(r"<bdi>Attended, [^,<]+, [^,<]+</bdi>\s*<details>\s*<summary class=\"sub\">All \d+</summary>", page)

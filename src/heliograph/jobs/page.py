@@ -41,6 +41,8 @@ class RefusedCell:
     head: str
     text: str
     href: str = ""
+    more: tuple[str, str] = ("", "")
+    """(heading, text) of what opens below the text; two empty texts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

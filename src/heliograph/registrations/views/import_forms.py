@@ -21,13 +21,14 @@ from heliograph.registrations.imports.name_corrections import NameCorrection
 from heliograph.registrations.imports.setup_choice import SetupChoice as Chosen
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
+from heliograph.registrations.views.lack_groups import CorrectionGroup, LackGroup
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.form_fields import LONGEST_TEXT, OptionSource, Select, TextLine, Ticks
 from heliograph.web.forms import Form, RowForm
 from heliograph.web.shown_fields import Choice, FormField, Pair
 
 SHOWN = 200
-"""Missing things shown per page."""
+"""Missing names shown per page."""
 READ = "read"
 """The button that reads the file differently."""
 IMPORT = "import"
@@ -98,9 +99,9 @@ class DryRunForm(Form):
 
     create = Ticks()
     use = TextLine()
-    """The number of the missing thing in whose place the name that was meant is used: a typing error."""
+    """The number of the missing name in whose place the name that was meant is used: a typing error."""
     undo = TextLine()
-    """The number of the correction that is undone."""
+    """The number of the corrected name that is used as it stands in the file again."""
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
     do = TextLine()
 
@@ -116,7 +117,7 @@ class DryRunForm(Form):
 
 
 class LackForm(RowForm):
-    """One missing thing: its tags, and for a status its class."""
+    """One missing name: its tags, and for a status its class."""
 
     tags = TextLine(longest=LONGEST_TEXT)
 
@@ -128,9 +129,11 @@ class LackForm(RowForm):
 
 @dataclass(frozen=True, slots=True)
 class DryRunForms:
-    """The form of a dry run, with a row for each missing thing on the page."""
+    """The form of a dry run, with a row for each missing name on the page."""
 
     form: DryRunForm
+    groups: Sequence[LackGroup]
+    """All missing names, also those beyond the page."""
     rows: list[LackForm]
     tags: Mapping[str, TagChoices]
     """The tags to choose from, by kind of missing thing."""
@@ -145,47 +148,53 @@ class DryRunForms:
         tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
         before = Chosen.from_json(job.parameters["choice"])
         plan = {_key(lack): lack for lack in reversed(before.plan or ())}
+        groups = LackGroup.from_lacks(lacks)
 
-        def row(number: int, lack: Lack) -> LackForm:
-            planned = plan.get(_key(lack), lack)
+        def row(group: LackGroup) -> LackForm:
+            planned = next((plan[key] for key in map(_key, group.lacks) if key in plan), group.first)
             ids = [id for name in planned.tags for id, tag in config.tags.items() if tag.name == name]
-            text = tags[lack.kind].text(ids) if lack.kind in tags else ""
-            return LackForm(lack, data, prefix=str(number), initial={"tags": text, "class": str(planned.facts.get("class", ""))})
+            text = tags[planned.kind].text(ids) if planned.kind in tags else ""
+            initial = {"tags": text, "class": str(planned.facts.get("class", ""))}
+            return LackForm(group.first, data, prefix=str(group.number), initial=initial)
 
-        return cls(DryRunForm(data), [row(n, lack) for n, lack in enumerate(lacks[:SHOWN])], tags, config, before.corrections)
+        return cls(DryRunForm(data), groups, [row(group) for group in groups[:SHOWN]], tags, config, before.corrections)
 
     @property
     def refused(self) -> bool:
         """True if a tag is invalid."""
         return self.form.refused or any(row.refused for row in self.rows)
 
-    def choice(self, lacks: Sequence[Lack], *, administers: bool) -> Chosen:
-        """The checked things, with their classes and tags. An invalid tag becomes an error of its row."""
+    def choice(self, *, administers: bool) -> Chosen:
+        """The checked names, with their classes and tags, in all their events. An invalid tag becomes an error of its row."""
         ticked, plan = set(self.form.cleaned_data["create"]), []
-        for number, lack in enumerate(lacks):
-            row = self.rows[number] if number < SHOWN else None
-            if (str(number) not in ticked if row else bool(lack.doubt)) or not creatable(lack, administers=administers):
-                continue
-            given = row.cleaned_data if row and row.is_valid() else {}
-            facts = dict(lack.facts)
-            if lack.kind == STATUSES and given.get("class"):
-                facts["class"] = given["class"]
-            typed = self.tags[lack.kind].read(given.get("tags", "")) if lack.kind in self.tags else None
-            if typed is not None and row:
-                if typed.error:
-                    row.add_error("tags", typed.error)
-                elif lack.kind == QUESTIONS and len(typed.ids) > 1:
-                    row.add_error("tags", _("A question has one tag."))
-            names = tuple(self.config.tags[id].name for id in typed.ids) if typed else ()
-            plan.append(replace(lack, facts=facts, tags=names))
-        return Chosen(plan=tuple(plan), corrections=self._corrections(lacks))
+        for place, group in enumerate(self.groups):
+            row = self.rows[place] if place < SHOWN else None
+            is_chosen = str(group.number) in ticked if row else not group.doubt
+            if is_chosen and creatable(group.first, administers=administers):
+                facts, tags = self._read_row(group.first, row)
+                plan += [replace(lack, facts={**lack.facts, **facts}, tags=tags) for lack in group.lacks]
+        return Chosen(plan=tuple(plan), corrections=self._corrections())
 
-    def _corrections(self, lacks: Sequence[Lack]) -> tuple[NameCorrection, ...]:
+    def _read_row(self, lack: Lack, row: LackForm | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The class of a status and the names of the tags that were chosen in a row."""
+        given = row.cleaned_data if row and row.is_valid() else {}
+        facts = {"class": given["class"]} if lack.kind == STATUSES and given.get("class") else {}
+        typed = self.tags[lack.kind].read(given.get("tags", "")) if lack.kind in self.tags else None
+        if typed is not None and row:
+            if typed.error:
+                row.add_error("tags", typed.error)
+            elif lack.kind == QUESTIONS and len(typed.ids) > 1:
+                row.add_error("tags", _("A question has one tag."))
+        return facts, tuple(self.config.tags[id].name for id in typed.ids) if typed else ()
+
+    def _corrections(self) -> tuple[NameCorrection, ...]:
         """The corrections of the last dry run, with what this form adds or takes back."""
         undone, used = self.form.cleaned_data["undo"], self.form.cleaned_data["use"]
-        corrections = [correction for number, correction in enumerate(self.corrections) if str(number) != undone]
-        added = (NameCorrection.of_lack(lack) for number, lack in enumerate(lacks[:SHOWN]) if str(number) == used)
-        return (*corrections, *filter(None, added))
+        groups = CorrectionGroup.from_corrections(self.corrections)
+        dropped = {number for group in groups if str(group.numbers[0]) == undone for number in group.numbers}
+        others = [correction for number, correction in enumerate(self.corrections) if number not in dropped]
+        added = (NameCorrection.of_lack(lack) for group in self.groups[:SHOWN] if str(group.number) == used for lack in group.lacks)
+        return (*others, *filter(None, added))
 
 
 def same_choice(lacks: Sequence[Lack], one: Chosen, other: Chosen) -> bool:

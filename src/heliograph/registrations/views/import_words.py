@@ -37,6 +37,10 @@ from heliograph.web.templatetags.moments import minute
 MOST_NAMED = 5
 """Flows named in a sentence."""
 
+MOST_ACCEPTED: Final = 8
+"""Accepted values that stand in a cell; of more, the LIKELIEST do, above a list of all."""
+LIKELIEST: Final = 3
+
 _NUMBER: Final = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 
 type Steps = list[tuple[str, str]]
@@ -199,6 +203,7 @@ def share_of(job: Job, path: str) -> list[SharePart]:
     href = {outcome: f"{path}?rows={outcome}#rows" for outcome in listed}
     cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
     sub = ngettext("empty cells clear %(n)s value in %(rows)s of them", "empty cells clear %(n)s values in %(rows)s of them", cleared)
+    same, skipped = int(counts.get("unchanged", 0)), int(counts.get("refused", 0))
     parts = [
         SharePart(_("New"), int(counts.get("created", 0)), "ink", href.get("created", "")),
         SharePart(
@@ -208,7 +213,7 @@ def share_of(job: Job, path: str) -> list[SharePart]:
             href.get("updated", ""),
             sub=sub % {"n": intcomma(cleared), "rows": intcomma(rows_cleared)} if cleared else "",
         ),
-        SharePart(_("The same"), int(counts.get("unchanged", 0)), "ink-3", href.get("unchanged", ""), sub=_("no change is made")),
+        SharePart(_("The same"), same, "ink-3", href.get("unchanged", ""), sub=_("no change is made") if same else ""),
     ]
     if counts.get("stale"):
         parts.append(
@@ -216,7 +221,10 @@ def share_of(job: Job, path: str) -> list[SharePart]:
         )
     if counts.get("erased"):
         parts.append(SharePart(_("Of people who were erased"), int(counts["erased"]), "ink-3", sub=_("nothing is recorded")))
-    parts.append(SharePart(_("Skipped"), int(counts.get("refused", 0)), "failed", href="#refused", sub=_("the other rows are imported")))
+    others = sum(part.value for part in parts)
+    parts.append(
+        SharePart(_("Skipped"), skipped, "failed", href="#refused", sub=_("the other rows are imported") if skipped and others else "")
+    )
     return share(parts)
 
 
@@ -247,20 +255,17 @@ def rows_of(job: Job, outcome: str) -> dict[str, Any] | None:
     }
 
 
-def acting_of(job: Job, config: AccountConfig) -> int:
-    """How many times today's flows would act on the import, by the dry run."""
+def acting_of(job: Job, config: AccountConfig) -> dict[int, int]:
+    """How many times each of today's flows would act on the import, by the dry run."""
     counted: Mapping[str, int] = job.result.get("acts") or {}
-    return sum(int(n) for id, n in counted.items() if int(id) in config.flows)
+    return {int(id): int(n) for id, n in counted.items() if int(id) in config.flows}
 
 
 def acts_of(job: Job, config: AccountConfig) -> str:
     """How many changes flows would judge, and on how many each of today's flows would act, by the dry run. Flows deleted since are left out."""
     changes = int(job.result.get("judged", 0))
     judged = ngettext("%(n)s change is checked.", "%(n)s changes are checked.", changes) % {"n": intcomma(changes)}
-    counted: Mapping[str, int] = job.result.get("acts") or {}
-    acting = sorted(
-        ((int(n), config.flows[int(id)].name) for id, n in counted.items() if int(id) in config.flows), key=lambda x: (-x[0], x[1])
-    )
+    acting = sorted(((n, config.flows[id].name) for id, n in acting_of(job, config).items()), key=lambda x: (-x[0], x[1]))
     if not acting:
         return f"{judged} {_('By today’s rules no flow acts on them.')}" if changes else judged
     named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": intcomma(n)} for n, name in acting[:MOST_NAMED])
@@ -305,7 +310,12 @@ def refused_of(job: Job, path: str = "", kind: int | None = None) -> RefusedRows
             kinds.append((_kind(reason, alike), intcomma(count), f"{path}?kind={number}", reason == chosen))
     if dry:
         title = ngettext("%(n)s row would be skipped", "%(n)s rows would be skipped", refused_count)
-        text = _("The other rows are imported. Download these, fix them and import that file.")
+        is_all = refused_count >= int(job.result.get("rows", 0))
+        text = (
+            _("No other row is left to import. Download these, fix them and import that file.")
+            if is_all
+            else _("The other rows are imported. Download these, fix them and import that file.")
+        )
         download_text = _("Download the skipped rows")
     else:
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
@@ -340,8 +350,15 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
         RefusedCell(heads[1], intcomma(group["rows"])),
         RefusedCell(heads[2], first_lines),
         RefusedCell(heads[3], _translated_reason(first[0] if first else group)),
-        RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
+        RefusedCell(heads[4], ", ".join(accepted[:LIKELIEST] if len(accepted) > MOST_ACCEPTED else accepted), more=_all_of(accepted)),
     ]
+
+
+def _all_of(accepted: Sequence[str]) -> tuple[str, str]:
+    """(heading, list) of all accepted values where there are too many for a cell; else two empty texts."""
+    if len(accepted) <= MOST_ACCEPTED:
+        return "", ""
+    return _("All %(n)s") % {"n": intcomma(len(accepted))}, ", ".join(accepted)
 
 
 def _place(example: Mapping[str, Any]) -> str:
