@@ -203,7 +203,7 @@ def share_of(job: Job, path: str) -> list[SharePart]:
     href = {outcome: f"{path}?rows={outcome}#rows" for outcome in listed}
     cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
     sub = ngettext("empty cells clear %(n)s value in %(rows)s of them", "empty cells clear %(n)s values in %(rows)s of them", cleared)
-    same, skipped = int(counts.get("unchanged", 0)), int(counts.get("refused", 0))
+    unchanged, skipped = int(counts.get("unchanged", 0)), int(counts.get("refused", 0))
     parts = [
         SharePart(_("New"), int(counts.get("created", 0)), "ink", href.get("created", "")),
         SharePart(
@@ -213,7 +213,7 @@ def share_of(job: Job, path: str) -> list[SharePart]:
             href.get("updated", ""),
             sub=sub % {"n": intcomma(cleared), "rows": intcomma(rows_cleared)} if cleared else "",
         ),
-        SharePart(_("The same"), same, "ink-3", href.get("unchanged", ""), sub=_("no change is made") if same else ""),
+        SharePart(_("The same"), unchanged, "ink-3", href.get("unchanged", ""), sub=_("no change is made") if unchanged else ""),
     ]
     if counts.get("stale"):
         parts.append(
