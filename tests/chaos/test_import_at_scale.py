@@ -107,7 +107,6 @@ def tried(start: Starter, facts: DatabaseFacts, folder: Path, rows: int, timeout
     assert peak < early + 40 * MEGABYTE, "memory grows with the file"
 
 
-@pytest.mark.timeout(300)
 def test_I3_I4_an_import_that_is_killed_in_each_phase_goes_on(heliograph: Starter, fresh_database: DatabaseFacts, tmp_path: Path) -> None:
     tried(heliograph, fresh_database, tmp_path, 20_000, 200)
 

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.trial
 SIZE = 100_000
 
 
-@pytest.mark.timeout(600)
 def test_the_ledger_of_a_large_list(database: DatabaseFacts, record_property: Callable[[str, object], None]) -> None:
     db = database.open()
     setup = stored_account(db)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import pytest
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import until
@@ -24,7 +23,6 @@ from heliograph.verify.trial_targets import TrialTargets
 TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
 
 
-@pytest.mark.timeout(300)
 def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, heliograph: Starter, tmp_path: Path) -> None:
     if database.vendor == "sqlite":  # one owner has them all, and no second worker may run
         process = heliograph.run("worker")

@@ -25,9 +25,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 
 @pytest.mark.needs("git")
-@pytest.mark.parametrize(
-    "size", [pytest.param(SMALL, marks=pytest.mark.timeout(600), id="small"), pytest.param(LARGE, marks=pytest.mark.trial, id="large")]
-)
+@pytest.mark.parametrize("size", [pytest.param(SMALL, id="small"), pytest.param(LARGE, marks=pytest.mark.trial, id="large")])
 def test_O3_an_upgrade_under_load_and_the_way_back_lose_nothing(
     empty_database: DatabaseFacts, newer: Release, tmp_path: Path, size: UpgradeSize
 ) -> None:

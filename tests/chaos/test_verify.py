@@ -27,7 +27,6 @@ def verify(heliograph: Starter, *arguments: str, timeout: float) -> dict[str, An
     return report
 
 
-@pytest.mark.timeout(480)
 def test_B6_verify_loses_nothing_through_kills_and_other_faults(heliograph: Starter, empty_database: DatabaseFacts) -> None:
     """A full disk and two signals on SQLite, whose server is this process; half answers on PostgreSQL."""
     on_sqlite = empty_database.vendor == "sqlite"

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.held_answers import HeldAnswers
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
+pytestmark = pytest.mark.once
 
 ADDED = [
     ("Add a destination", re.compile("^Destination name$")),

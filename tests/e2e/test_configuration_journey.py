@@ -35,7 +35,6 @@ def planned(page: Page, file: Path) -> None:
     page.get_by_role("button", name="Plan it").click()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "_script",
     [

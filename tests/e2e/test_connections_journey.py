@@ -45,7 +45,6 @@ def site(story: Story, heliograph: Starter) -> str:
     return url
 
 
-@pytest.mark.timeout(180)
 def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Receiver, page: Page, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 422")
     sign_in(page, f"{site}/signal/")
@@ -90,7 +89,6 @@ def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Re
     expect(row.get_by_text("No flow yet")).to_be_visible()
 
 
-@pytest.mark.timeout(180)
 def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_released(site: str, receiver: Receiver, page: Page) -> None:
     receiver.answer("/me", lambda request: Answer(200 if request.header("x-api-key") == "k3y" else 401, "{}"))
     sign_in(page, f"{site}/signal/connections/new/webhook/")
@@ -149,7 +147,6 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     expect(page.get_by_role("heading", name="Paused")).to_be_hidden()
 
 
-@pytest.mark.timeout(180)
 def test_C1_who_types_before_the_script_is_there_keeps_the_place_in_the_url(site: str, page: Page) -> None:
     sign_in(page, f"{site}/signal/", heading="Set Signal up in four steps")
     held: list[Route] = []

@@ -17,7 +17,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Process
 from tests.waiting import PATIENCE, until
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.once
 GREETING = re.compile(r"runs at +(http://127\.0\.0\.1:\d+)\n +User +(\S+)\n +Password +(\S+)")
 SECONDS = 90
 """A working address in under two minutes, also on a busy machine."""

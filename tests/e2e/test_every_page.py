@@ -112,7 +112,6 @@ def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> 
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)  # the first one sets the showcase up
 @pytest.mark.parametrize("state", [pytest.param(state, id=state.name) for state in STATES])
 def test_a_page_keeps_nobody_out(state: State, page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
     """By axe, and all of it by keyboard. Console errors and requests to elsewhere fail every test in a browser (tests/conftest.py)."""

@@ -46,7 +46,6 @@ def watched(database: DatabaseFacts, heliograph: Starter) -> Iterator[Watched]:
         story.close()
 
 
-@pytest.mark.timeout(240)
 def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_load(page: Page, watched: Watched) -> None:
     sign_in(page, f"{watched.url}/signal/metrics/feed/")
     expect(page.get_by_role("link", name="Pause")).to_be_visible()

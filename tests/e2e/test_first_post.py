@@ -34,7 +34,6 @@ def url(fresh_database: DatabaseFacts, heliograph: Starter) -> str:
     return heliograph.serves()
 
 
-@pytest.mark.timeout(300)
 def test_from_a_fresh_account_to_the_first_post(page: Page, url: str, receiver: Receiver) -> None:
     done: list[str] = []
     platform = Hand(page, done)
@@ -116,7 +115,6 @@ def test_from_a_fresh_account_to_the_first_post(page: Page, url: str, receiver: 
     assert len(done) < MOST, done
 
 
-@pytest.mark.timeout(300)
 def test_B3_with_a_recipe_the_first_post_to_a_chat_takes_12_clicks_and_4_fields(page: Page, url: str, receiver: Receiver) -> None:
     chat = Mattermost()
     receiver.answer_all(chat)

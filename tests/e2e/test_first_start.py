@@ -19,7 +19,6 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "timezone_id": "America/Argentina/Ushuaia"}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.once
 def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograph: Starter, page: Page, page_errors: PageErrors) -> None:
     port = free_port()

@@ -57,7 +57,6 @@ def phone(german: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)  # the first one sets the showcase up
 @pytest.mark.parametrize("state", _once(STATES), ids=lambda state: state.name)
 def test_35_10_no_german_word_is_broken_on_a_phone(state: State, showcase: Showcase, phone: Page) -> None:
     if state.who:

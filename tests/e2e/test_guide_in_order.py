@@ -22,7 +22,7 @@ from tests.e2e.guide_reader import Reader
 from tests.processes import Starter
 from tests.receiver import Receiver
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.once
 
 CHAPTERS = (
     platform.setting_tags_up_for_an_account,

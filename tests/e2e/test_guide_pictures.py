@@ -18,7 +18,6 @@ from heliograph.guide import folder
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)  # the first one sets the showcase up
 @pytest.mark.parametrize("picture", [pytest.param(each, id=each.name) for each in PICTURES])
 def test_a_picture_of_the_guide_can_be_taken(picture: Picture, page: Page, showcase: Showcase) -> None:
     page.set_viewport_size({"width": WIDTH, "height": picture.height})

@@ -26,7 +26,6 @@ def story(database: DatabaseFacts) -> Iterator[Story]:
         made.close()
 
 
-@pytest.mark.timeout(240)
 def test_P13_A2_sync_now_of_any_code_sends_that_registration(story: Story, heliograph: Starter, page: Page) -> None:
     crm = story.connection("Sales CRM", "/crm")
     everybody = story.flow("Everybody", to=[story.to(crm)], statuses=["Attended"])

@@ -35,7 +35,6 @@ def tried(page: Page, file: Path) -> None:
     expect(page.get_by_role("button", name=f"Import {len(ROWS)} rows")).to_be_visible()
 
 
-@pytest.mark.timeout(240)
 def test_I4_what_is_sent_is_chosen_in_the_bar_and_kept_to(story: Story, heliograph: Starter, page: Page, tmp_path: Path) -> None:
     story.record("S-1", status="Cancelled")
     story.flow("Attendees", to=[story.to(story.connection("Sales CRM", "/crm"))], statuses=["Attended"])

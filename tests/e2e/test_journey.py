@@ -68,7 +68,6 @@ def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
     until(is_there, every=0.3)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "scripted",
     [

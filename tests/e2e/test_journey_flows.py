@@ -46,7 +46,6 @@ def presses(page: Page, name: str | re.Pattern[str]) -> None:
         page.get_by_role("button", name=name, exact=isinstance(name, str)).last.click()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "scripted",
     [

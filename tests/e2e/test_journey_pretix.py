@@ -14,8 +14,6 @@ from tests.pretix_shop import TOKEN, PretixShop
 from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 
-pytestmark = [pytest.mark.timeout(300)]
-
 MOST = 45
 HOOK = "/services/T000/B000/XXXX"
 LONG = 60_000

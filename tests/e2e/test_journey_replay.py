@@ -40,7 +40,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.close()
 
 
-@pytest.mark.timeout(240)
 def test_Y1_a_wider_rule_is_replayed_with_its_differences(page: Page, installation: Installation) -> None:
     story = installation.story
     sign_in(page, f"{installation.url}/signal/flows/{installation.flow}/")

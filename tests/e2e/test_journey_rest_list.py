@@ -16,7 +16,7 @@ from tests.rest_platform import MINUTE, Manners, Platform
 from tests.rest_stub import RestStub
 from tests.story import Story
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.showcase import Showcase
 from tests.waiting import until
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.once
 
 
 def field_row(page: Page, target: str) -> Locator:

@@ -45,7 +45,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.close()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "scripted",
     [

@@ -69,7 +69,6 @@ def panel(page: Page) -> Locator:
     return page.get_by_role("navigation", name="Signal")
 
 
-@pytest.mark.timeout(240)
 def test_X5_why_somebody_did_not_arrive_takes_1_click_and_1_field(page: Page, installation: Installation) -> None:
     hand = at_home(page, installation)
     page.keyboard.press("/")
@@ -86,7 +85,6 @@ def test_X5_why_somebody_did_not_arrive_takes_1_click_and_1_field(page: Page, in
     hand.took_at_most(clicks=1, fields=1)
 
 
-@pytest.mark.timeout(240)
 def test_D7_a_failing_target_is_cured_in_2_clicks_and_1_field(page: Page, installation: Installation) -> None:
     hand = at_home(page, installation)
     hand.click("link", "Enter a new key")
@@ -100,7 +98,6 @@ def test_D7_a_failing_target_is_cured_in_2_clicks_and_1_field(page: Page, instal
     hand.took_at_most(clicks=2, fields=1)
 
 
-@pytest.mark.timeout(240)
 def test_Y1_a_filter_is_widened_and_replayed_in_6_clicks_and_2_fields(page: Page, installation: Installation) -> None:
     installation.receiver.answer("/crm", Answer(200))
     hand = at_home(page, installation)
@@ -125,7 +122,6 @@ def test_Y1_a_filter_is_widened_and_replayed_in_6_clicks_and_2_fields(page: Page
     hand.took_at_most(clicks=6, fields=2)
 
 
-@pytest.mark.timeout(240)
 def test_N2_how_much_was_sent_today_and_for_how_many_people_is_read_without_a_click(page: Page, installation: Installation) -> None:
     hand = at_home(page, installation)
     today = page.get_by_role("region", name="Delivered today")
@@ -144,7 +140,6 @@ def test_N2_how_much_was_sent_today_and_for_how_many_people_is_read_without_a_cl
     expect(page.get_by_role("main").locator("tbody tr")).to_have_count(5)
 
 
-@pytest.mark.timeout(240)
 def test_P1_a_colleague_is_invited_in_4_clicks_and_2_fields(page: Page, installation: Installation) -> None:
     sign_in(page, f"{installation.url}/registrations/", heading="Registrations")
     hand = Hand(page, [])

@@ -13,7 +13,7 @@ from tests.e2e.showcase import Showcase
 from heliograph.web import charts
 from heliograph.web.charts import Bucket, Series
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

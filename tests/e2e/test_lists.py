@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests import accessibility
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
+pytestmark = pytest.mark.once
 
 LISTS = (
     "/registrations/",

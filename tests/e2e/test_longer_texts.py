@@ -62,7 +62,6 @@ def german(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)  # the first one sets the showcase up
 @pytest.mark.parametrize("path", ["/accounts/sign-in/", *PAGES])
 def test_a_page_has_room_for_longer_texts_and_none_is_left_in_english(path: str, longer: Showcase, german: BrowserContext) -> None:
     german.clear_cookies()

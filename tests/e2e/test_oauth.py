@@ -63,7 +63,6 @@ def guarded(canaille: Canaille, client: dict[str, str], scope: str) -> Any:
     return answer
 
 
-@pytest.mark.timeout(300)
 def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, canaille: Canaille) -> None:
     client = canaille.credentials
     receiver.answer("/crm", guarded(canaille, client, "profile"))
@@ -97,7 +96,6 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
         story.until("R4", "success")
 
 
-@pytest.mark.timeout(300)
 def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     story: Story, receiver: Receiver, canaille: Canaille, heliograph: Starter, page: Page, port: int, page_errors: Any
 ) -> None:

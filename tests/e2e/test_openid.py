@@ -19,7 +19,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import PersonFacts, invite
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

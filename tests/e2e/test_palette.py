@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 from tests import accessibility
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from tests.e2e.showcase import Showcase
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)  # the first one sets the showcase up
 def test_a_choice_of_light_or_dark_is_shown_before_it_is_saved(page: Page, showcase: Showcase) -> None:
     page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["administrator"], "url": showcase.url}])
     page.goto(f"{showcase.url}/accounts/me/")

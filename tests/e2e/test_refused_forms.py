@@ -10,7 +10,7 @@ from tests.browser import at_rest
 from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.once
 
 
 def refused(page: Page) -> None:

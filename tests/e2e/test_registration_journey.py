@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 from tests.browser import sign_in
 from tests.builders.platform_account import EVENT, event_in_testing, planned
@@ -14,7 +13,6 @@ from tests.processes import Starter
 from heliograph.accounts.models import Role
 
 
-@pytest.mark.timeout(240)
 def test_the_fields_follow_the_event_and_a_code_is_made(database: DatabaseFacts, heliograph: Starter, page: Page) -> None:
     with planned(database) as site:
         event_in_testing(site)

@@ -54,7 +54,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.close()
 
 
-@pytest.mark.timeout(240)
 def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_file_go_again(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:

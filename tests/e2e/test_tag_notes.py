@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.once
 
 NOTE = "No tag yet: a flow needs one, so changes wait in Retry."
 

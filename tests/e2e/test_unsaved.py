@@ -11,7 +11,7 @@ from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
 from tests.waiting import until
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.once
 
 TABLE = "/events/SUMMIT-26/custom-statuses/"
 

@@ -94,7 +94,6 @@ def _installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "HELIOGRAPH", settings.HELIOGRAPH.model_copy(update=planted))
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_installation")
 def test_C5_no_secret_is_in_any_answer(
     database: DatabaseFacts, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture

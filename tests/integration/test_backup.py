@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-import pytest
 from tests.backups import all_rows, backed_up, restored
 from tests.builders.worker import working
 from tests.databases import DatabaseFacts, Databases
@@ -175,7 +174,6 @@ class Stream:
                     self.refused.append(answer.status)
 
 
-@pytest.mark.timeout(240)
 def test_O13_a_backup_under_load_holds_all_that_was_accepted_before_it_began(
     forgetful_story: Story, databases: Databases, heliograph: Starter, tmp_path: Path
 ) -> None:

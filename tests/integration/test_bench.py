@@ -29,7 +29,6 @@ def bench(heliograph: Any, database: DatabaseFacts, *arguments: str) -> dict[str
     return said
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.trial)])
 def test_B6_bench_says_what_it_reached_and_that_nothing_was_lost(heliograph: Any, empty_database: DatabaseFacts, thorough: bool) -> None:
     scenarios = ["single", "bulk"] if thorough else ONE_EACH[empty_database.vendor]
@@ -49,7 +48,6 @@ def test_B6_bench_says_what_it_reached_and_that_nothing_was_lost(heliograph: Any
         assert all(each["per_s"] > 0 and each["mean"] >= 1 for each in figures["batches"].values())
 
 
-@pytest.mark.timeout(300)
 def test_B6_bench_delivers_from_a_backlog_and_counts_what_is_left(heliograph: Any, empty_database: DatabaseFacts) -> None:
     figures = bench(heliograph, empty_database, "--scenario", "backlog", "--queued", "1000")["backlog"]
     assert set(figures) == (FIELDS | {"beside"}) - {"thread_us_per_delivery", "batches"}  # no process of the edge runs

@@ -11,7 +11,6 @@ from tests.processes import Starter, free_port
 
 
 @pytest.mark.once
-@pytest.mark.timeout(180)
 def test_C5_nobody_else_may_read_what_lies_in_the_data_folder(heliograph: Starter, fresh_database: DatabaseFacts, tmp_path: Path) -> None:
     """Even if the folder was created with access for everyone, as images and packages do."""
     folder = tmp_path / "data"

@@ -137,7 +137,6 @@ def planted(story: Story, codes: tuple[str, ...]) -> tuple[dict[str, str], str]:
     return names, reverse("job", args=(job.pk,))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("apart", [4, pytest.param(1, marks=pytest.mark.trial)])
 def test_P13_A2_every_link_and_form_of_every_page_leads_to_its_own_record(client: Client, story: Story, ada: User, apart: int) -> None:
     """Follows all links through all pages, with hostile texts in everything an account can store. apart: of the codes, every so many."""
@@ -205,7 +204,6 @@ def test_P13_A2_every_link_and_form_of_every_page_leads_to_its_own_record(client
         assert told[name] == set(names), (name, set(names) - told[name])
 
 
-@pytest.mark.timeout(120)
 def test_P13_A2_sync_now_and_is_active_change_their_own_registration(client: Client, story: Story, ada: User) -> None:
     """The form is posted where a browser resolves its action, and only its own record changes."""
     client.force_login(ada)

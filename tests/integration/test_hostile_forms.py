@@ -68,7 +68,6 @@ def served(databases: Databases) -> Iterator[Served]:
 CODECS = ("idna", "hex", "zlib_codec", "unicode_escape", "utf-7", "punycode", "undefined", "rot13", "utf-16")
 
 
-@pytest.mark.timeout(300)
 def test_A8_the_codec_of_a_request_is_not_the_senders_choice(served: Served) -> None:
     """Not even for a stranger, on any page, in a header that Django reads before authentication."""
     part = b'--x\r\nContent-Disposition: form-data; name="login"%s\r\n\r\na\r\n--x--\r\n'

@@ -14,7 +14,6 @@ from tests.waiting import until
 from heliograph.setup.services.account_creation import AccountFacts, create_account
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture

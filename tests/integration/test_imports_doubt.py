@@ -17,7 +17,7 @@ from heliograph.store.config_cache import PROCESS
 from heliograph.store.models import Event, Registration
 
 __all__ = ["account", "no_scope"]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

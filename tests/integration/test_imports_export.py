@@ -22,7 +22,7 @@ from heliograph.store.django_database import of_django
 from heliograph.store.models import Change, Event, Registration
 
 __all__ = ["account", "no_scope"]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def rows_of(path):

@@ -20,7 +20,7 @@ from heliograph.store.django_database import of_django
 from heliograph.store.models import Change, Event, Registration
 
 __all__ = ["account", "no_scope"]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.django_db(transaction=True)
 FLAGS = {"complete": -1, "test": -5}
 
 

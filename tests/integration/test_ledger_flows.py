@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import fields
 
-import pytest
 from django_scopes import scope
 from tests.api_client import ApiClient
 from tests.receiver import Answer
@@ -29,7 +28,6 @@ STATUSES = ("Pre-Registered", "Attended", "Cancelled", "Waitlist Hold")
 """The last has no tag."""
 
 
-@pytest.mark.timeout(120)
 def test_S9_every_change_and_every_message_of_a_flow_has_one_place(story: Story) -> None:
     dice = random.Random(9)
     story.receiver.answer("/dead", Answer(500))

@@ -252,7 +252,6 @@ def apart(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-@pytest.mark.timeout(300)
 def test_P1_odd_addresses_and_queries_are_no_error_of_ours(client: Client, somebody: User, apart: int) -> None:
     """Numbers beyond 64 bits, NUL, lone surrogates and megabytes of nothing: refused or not found, never a 500."""
     client.force_login(somebody)
@@ -271,7 +270,6 @@ def test_P1_odd_addresses_and_queries_are_no_error_of_ours(client: Client, someb
     assert not found, sorted(map(str, found))
 
 
-@pytest.mark.timeout(300)
 def test_P1_odd_forms_are_no_error_of_ours(client: Client, somebody: User, apart: int) -> None:
     client.raise_request_exception = False
     found = set()

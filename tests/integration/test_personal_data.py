@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django_scopes import scope, scopes_disabled
@@ -174,7 +173,6 @@ def called(story: Story, body: str) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.timeout(240)
 def test_B7_whoever_was_planted_everywhere_is_nowhere_once_erased(story: Story, database: DatabaseFacts, client: Client) -> None:
     plant(story, client)
     assert sorted(kept_in(database, story.db)) == sorted(registered(database.vendor)), "docs/design/retention.md says where it is kept"

@@ -106,7 +106,6 @@ def said_by_tests(heliograph: Starter, names: Iterable[str]) -> list[str]:
     return said
 
 
-@pytest.mark.timeout(400)
 def test_C5_planted_secrets_are_found_nowhere(
     story: Story, receiver: Receiver, client: Client, heliograph: Starter, loopback: None
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django_scopes import scope
 from tests import pretix_trial
 from tests.builders.account import BY
@@ -23,7 +22,6 @@ from heliograph.sources.services.pretix_events import EventChoice, choose_events
 from heliograph.sources.services.pretix_setup import PretixAccess, connect, look, pretix_row, setup_of
 
 
-@pytest.mark.timeout(600)
 def test_S4_a_real_pretix_is_followed_through_edits_and_kills(database: DatabaseFacts, tmp_path: Path) -> None:
     with planned(database) as site:
         result = pretix_trial.run(site, database, tmp_path, edits=150, kills=3, pretix_kills=1, seed=5)
@@ -56,7 +54,6 @@ def sold_series(pretix: Pretix) -> list[int]:
     return dates
 
 
-@pytest.mark.timeout(600)
 def test_S4_the_dates_of_a_real_series_are_events_of_their_own(database: DatabaseFacts, tmp_path: Path) -> None:
     with planned(database) as site, Pretix(tmp_path) as pretix:
         Account.objects.filter(pk=site.pk).update(allowed_networks=["127.0.0.0/8"])

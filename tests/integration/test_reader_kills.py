@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from tests import reader_kills
 from tests.builders.platform_account import planned
 from tests.databases import DatabaseFacts
 
 
-@pytest.mark.timeout(240)
 def test_nothing_is_lost_while_readers_and_their_platform_are_killed(database: DatabaseFacts) -> None:
     with planned(database) as site:
         result = reader_kills.run(site, database, edits=200, kills=4, seed=3)

@@ -313,7 +313,6 @@ def test_C6_a_wrong_network_is_refused_with_a_sentence(story: Story, wrong: str)
         allow_networks(transaction, [wrong])
 
 
-@pytest.mark.timeout(240)
 def test_C6_commands_allow_and_check(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
     def said(*arguments: str, code: int = 0, **env: str) -> dict[str, object]:
         process = heliograph.run(*arguments, "--json", **env)

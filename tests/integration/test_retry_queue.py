@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from dataclasses import fields
 
-import pytest
 from django.test import Client
 from tests.builders.people import user
 from tests.page_text import text_of
@@ -200,7 +199,6 @@ def killed_in_its_second_chunk(story: Story, job: Job) -> None:
     assert process.returncode == -9
 
 
-@pytest.mark.timeout(240)
 def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, Role.PLANNER, name="Ada")
     codes = [f"R{n}" for n in range(700)]

@@ -106,7 +106,6 @@ def test_C5_a_process_that_runs_follows_the_key_file(fresh_database: DatabaseFac
     db.close()
 
 
-@pytest.mark.timeout(300)
 def test_C5_no_secret_is_lost_while_others_save(fresh_database: DatabaseFacts, key_file: Path) -> None:
     db = fresh_database.open()
     vault = Vault(read_keys(key_file), KeyFile(key_file))

@@ -504,7 +504,6 @@ def test_C3_the_sender_of_this_process_is_made_again_when_it_has_died() -> None:
     assert second.alive
 
 
-@pytest.mark.timeout(240)
 def test_C3_the_command_says_the_same(stage: Stage, heliograph: Starter) -> None:
     receiver = stage.receiver()
     receiver.answer("/test", Answer(401))

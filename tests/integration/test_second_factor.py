@@ -314,7 +314,6 @@ def by_a_factor_that_is_gone(site: SignalAccount, client: Client) -> None:
 WAYS = (by_password, by_a_new_password, by_the_command_line, by_openid, by_a_session_from_before, by_a_factor_that_is_gone)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.trial)])
 @pytest.mark.parametrize("way", WAYS)
 def test_A6_without_it_nothing_else_opens_however_one_came_in(

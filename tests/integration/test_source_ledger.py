@@ -120,7 +120,6 @@ def test_S9_a_source_that_was_read_has_no_gaps(source: ListSource, stub: RestStu
     assert row_of(source).balance.there == len(stub.platform.rows)
 
 
-@pytest.mark.timeout(120)
 def test_S9_each_of_50_planted_gaps_is_named_with_its_reason_and_repaired(
     site: PlatformAccount, source: ListSource, stub: RestStub, client: Client
 ) -> None:

@@ -11,7 +11,6 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-import pytest
 from django.test import Client
 from tests.builders.outcome import end_attempt
 from tests.insights_numbers import NUMBER, listed, number_in
@@ -392,7 +391,6 @@ def asked(story: Story, mode: Mode) -> Figures:
         return PeriodFigures(of, fixed_window(now - 60 * MINUTE, now + 2 * MINUTE), mode).tiles
 
 
-@pytest.mark.timeout(240)
 def test_X2_the_equations_hold_at_every_instant_while_four_clients_write(story: Story) -> None:
     stage = Stage(story)
     story.retries(0.1, 0.2, 0.3)

@@ -99,7 +99,6 @@ def stopped(pages: int) -> Iterator[int]:
             os.kill(found[0], signal.SIGCONT)
 
 
-@pytest.mark.timeout(240)
 def test_A7_nine_uploads_of_an_account_hold_one_thread_and_others_are_answered(place: tuple[DatabaseFacts, Showcase]) -> None:
     facts, of = place
     pages, order = process_of(of), list[str]()
@@ -154,7 +153,6 @@ def _another_process_refuses_too(facts: DatabaseFacts, of: Showcase) -> None:
         second.kill()
 
 
-@pytest.mark.timeout(240)
 def test_A7_all_accounts_together_hold_fewer_threads_than_there_are(place: tuple[DatabaseFacts, Showcase]) -> None:
     _facts, of = place
     pages, order = process_of(of), list[str]()
@@ -184,7 +182,6 @@ def test_A7_all_accounts_together_hold_fewer_threads_than_there_are(place: tuple
     assert {uploads.answers[f"{who}.xlsx"][0] for who in ("planning", "administrator")} == {302}
 
 
-@pytest.mark.timeout(240)
 def test_A7_a_reader_process_that_dies_leaves_its_place_free(place: tuple[DatabaseFacts, Showcase]) -> None:
     _facts, of = place
     pages, order = process_of(of), list[str]()
@@ -200,7 +197,6 @@ def test_A7_a_reader_process_that_dies_leaves_its_place_free(place: tuple[Databa
         assert file_of(browser, "next.xlsx", small())[0] == 302
 
 
-@pytest.mark.timeout(240)
 def test_A7_pages_that_are_killed_leave_no_place_held_and_no_process_behind(databases: Databases) -> None:
     with databases.migrated() as facts:
         with showcase(facts) as of:

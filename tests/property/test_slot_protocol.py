@@ -388,7 +388,6 @@ def machine(fresh_database: DatabaseFacts) -> type[Protocol]:
     return type("OfThisDatabase", (Protocol,), {"facts": fresh_database})
 
 
-@pytest.mark.timeout(300)
 def test_D1_D2_slots_epochs_and_order_hold_whatever_happens(machine: type[Protocol]) -> None:
     run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=40, deadline=None))
 
