@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 from tests import accessibility
+from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
 
 pytestmark = pytest.mark.once
@@ -62,6 +63,29 @@ def test_arrows_walk_over_all_groups_and_Enter_opens(signed_in: Page, showcase: 
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert page.url == f"{showcase.url}{target}"
+
+
+def test_where_nothing_is_found_or_no_results_come_it_says_so_and_Enter_leads_on(
+    signed_in: Page, showcase: Showcase, page_errors: PageErrors
+) -> None:
+    page_errors.expect("/find/results/")
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    palette = opened(page, "sla")
+    page.keyboard.insert_text("zzz")
+    expect(palette.get_by_role("status")).to_contain_text("Nothing has “slazzz”")
+    assert accessibility.violations(page) == []
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("sla")
+    expect(palette.get_by_role("option").first).to_be_visible()
+    page.route("**/find/results/", lambda route: route.fulfill(status=503))
+    page.keyboard.insert_text("c")
+    expect(palette.get_by_role("status")).to_have_text("The results can’t be shown. Press Enter for the page of all results.")
+    expect(palette.get_by_role("option")).to_have_count(0)
+    assert accessibility.violations(page) == []
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{showcase.url}/find/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("slac")
 
 
 def test_Ctrl_Enter_opens_a_new_tab(signed_in: Page, showcase: Showcase) -> None:

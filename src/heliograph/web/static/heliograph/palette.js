@@ -44,7 +44,9 @@
       each.setAttribute("aria-selected", String(each === option));
     });
     field?.setAttribute("aria-activedescendant", option?.id ?? "");
-    field?.setAttribute("aria-expanded", String(options().length > 0));
+    const hasOptions = options().length > 0;
+    list?.setAttribute("role", hasOptions ? "listbox" : "group"); // a list box may hold no sentence
+    field?.setAttribute("aria-expanded", String(hasOptions));
     option?.scrollIntoView({ block: "nearest" });
   }
   /** What was opened before, as a group of its own below what needs somebody. */
@@ -67,15 +69,26 @@
     if (needs) needs.after(group);
     else list?.prepend(group);
   }
+  /** Says that no results came, and which way leads on: those of an older text are not left standing as if they were its own. */
+  function fail() {
+    const words = document.createElement("p");
+    words.className = "nothing";
+    words.textContent = dialog?.dataset.failed ?? "";
+    list?.replaceChildren(words);
+    shown = null;
+    choose(undefined);
+    if (foot) foot.textContent = "";
+    if (news) news.textContent = words.textContent;
+  }
   async function fetchResults() {
     const number = ++asked;
     const text = field?.value.trim() ?? "";
     const body = new FormData(/** @type {HTMLFormElement} */ (form));
     const answer = await fetch(dialog?.dataset.results ?? "", { method: "POST", body, redirect: "error", headers: { "HX-Request": "true" } }).catch(() => null);
-    if (!answer?.ok || number !== asked || !list) return;
-    const results = await answer.text();
+    const results = answer?.ok ? await answer.text().catch(() => null) : null;
     await new Promise(whenReleased);
-    if (number !== asked) return;
+    if (number !== asked || !list) return;
+    if (results === null) return fail();
     list.innerHTML = results; // rendered by our own server, which escapes what people have typed
     const count = list.querySelector("[data-count]");
     const words = count?.textContent ?? "";
@@ -95,6 +108,7 @@
     void fetchResults();
   }
 
+  window.addEventListener("pagehide", () => asked++); // a request that ends with its page has not failed
   field.addEventListener("input", () => {
     clearTimeout(timer);
     timer = window.setTimeout(fetchResults, WAIT);
