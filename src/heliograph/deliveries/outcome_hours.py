@@ -117,11 +117,30 @@ def outcome_hours(db: Database, account: int, mode: Mode, since: int, until: int
 
     flows: only of these; None for all
     """
+    where = Where("mode = :mode", mode=mode.code)
+    if flows is not None:
+        where &= Where(db.member("flow_id", "flows"), flows=sorted(flows))
+    return _hours(db, account, where, since, until)
+
+
+def outcome_hours_of_modes(db: Database, account: int, flows: Mapping[Mode, Iterable[int]], since: int, until: int) -> HoursOfPeriod:
+    """The same of flows, of each in one mode, asked for at once.
+
+    flows: at least one mode, each with its flows
+    """
+    of_modes = list[str]()
+    ids = dict[str, list[int]]()
+    for mode, of_mode in flows.items():
+        name = f"flows_{mode.code}"
+        of_modes.append(f"(mode = {mode.code:d} AND {db.member('flow_id', name)})")
+        ids[name] = sorted(of_mode)
+    return _hours(db, account, Where(f"({' OR '.join(of_modes)})", **ids), since, until)
+
+
+def _hours(db: Database, account: int, where: Where, since: int, until: int) -> HoursOfPeriod:
     first, last = since // MINUTE, until // MINUTE
     begin, end = -(-first // _MINUTES), last // _MINUTES  # the whole hours
-    of_account = Where("account_id = :account", "mode = :mode", account=account, mode=mode.code)
-    if flows is not None:
-        of_account &= Where(db.member("flow_id", "flows"), flows=sorted(flows))
+    of_account = Where("account_id = :account", account=account) & where
     of_account &= Where(f"measure IN ({', '.join(map(str, _MEASURES))})")
     columns = "flow_id, connection_id, measure, n"
     parts = [

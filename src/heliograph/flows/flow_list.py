@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.deliveries.account_reader import AccountReader
-from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours
+from heliograph.deliveries.outcome_hours import HOUR, OutcomeHours, outcome_hours_of_modes
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.item_state import ItemState, item_state_of
@@ -146,12 +146,14 @@ class FlowList:
 
     def _hours(self, flows: Sequence[Flow], since: int, until: int) -> dict[int, OutcomeHours]:
         """By flow, what became of its actions in its present mode, to which the list of each number is narrowed, too."""
-        hours: dict[int, OutcomeHours] = {}
-        for mode in {flow.mode for flow in flows}:
-            of_mode = [flow.id for flow in flows if flow.mode is mode]
-            period = outcome_hours(self.db, self.account, mode, since, until, flows=of_mode)
-            hours |= {flow: period.by_flow.get(flow, OutcomeHours.nothing(period.count)) for flow in of_mode}
-        return hours
+        if not flows:
+            return {}
+        by_mode: dict[Mode, list[int]] = {}
+        for flow in flows:
+            by_mode.setdefault(flow.mode, []).append(flow.id)
+        period = outcome_hours_of_modes(self.db, self.account, by_mode, since, until)
+        by_flow, nothing = period.by_flow, OutcomeHours.nothing(period.count)
+        return {flow.id: by_flow.get(flow.id, nothing) for flow in flows}
 
     def connections(self) -> Mapping[int, ConnectionRow]:
         """The account's connections with their health, by id."""
