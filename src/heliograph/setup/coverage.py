@@ -327,8 +327,7 @@ def _waiting(db: Database, account: int) -> _Waiting:
         {"account": account},
     )
     waiting = _Waiting(is_more=len(rows) == _COUNTED)
-    provider = Committed(db)
-    config, events = provider.account(account), provider.events({event for event, _after in rows})
+    config, events = Committed(db).account_and_events(account, {event for event, _after in rows})
     for event, after in rows:
         thing = untagged_thing(_AFTER.decode(after).parts, config, events[event]) if after and event in events else None
         if thing is not None:

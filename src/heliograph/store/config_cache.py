@@ -86,6 +86,12 @@ class Committed:
         versions = configuration_versions.versions(self._db, (), sorted(set(events)))
         return {id: self.event(id, version) for (_, id), version in versions.items()}
 
+    def account_and_events(self, account: int, events: Iterable[int]) -> tuple[AccountConfig, dict[int, EventConfig]]:
+        """The newest configuration of an account and of several of its events, by id, asked for at once; unknown events are omitted."""
+        versions = configuration_versions.versions(self._db, [account], sorted(set(events)))
+        of_events = {id: self.event(id, version) for (scope, id), version in versions.items() if scope == EVENT}
+        return self.account(account, versions[ACCOUNT, account]), of_events
+
     def _newest(self, scope: int, id: int) -> int:
         versions = configuration_versions.versions(self._db, [id] if scope == ACCOUNT else (), [id] if scope == EVENT else ())
         return versions[scope, id]
