@@ -3,8 +3,9 @@
     .venv/bin/python scripts/advisories.py                  # the check, part of `make check`
     .venv/bin/python scripts/advisories.py refresh FOLDER   # `make advisories FROM=FOLDER`: writes the list anew
 
-The list is an extract of the Python Packaging Advisory Database (CC-BY 4.0), of which FOLDER holds a clone. A vulnerable package fails the check; a
-package that the list was not made for, and a list of more than STALE days, is a warning: no list says that there is nothing.
+The list is an extract of the Python Packaging Advisory Database (CC-BY 4.0), of which FOLDER holds a clone. Exit status: 0, every pinned version is
+covered and none is vulnerable; 1, one is vulnerable; NOT_COVERED (3), none is vulnerable as far as the list reaches, but it is out of date or does not
+cover every version. `make check` shows the last as OUT OF DATE, never as ok.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ PINNED: Final = (
     "tests/taps/tap-rest-api.txt",
 )
 STALE: Final = 90
-"""Days after which the list is called old."""
+"""Days after which the list is out of date: then it covers only versions that were published before it was made."""
+NOT_COVERED: Final = 3
+"""The exit status if the list does not cover every pinned version."""
 _PIN: Final = re.compile(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 
 
@@ -48,6 +51,16 @@ def pinned_packages(root: Path = ROOT) -> dict[str, set[str]]:
     return packages
 
 
+def publication_dates(root: Path = ROOT) -> dict[tuple[str, str], str]:
+    """The day (ISO 8601) on which each version of uv.lock was published. Files of requirements do not say it."""
+    dates = {}
+    for package in tomllib.loads((root / "uv.lock").read_text("utf-8"))["package"]:
+        days = [file["upload-time"][:10] for file in (*package.get("wheels", ()), package.get("sdist", {})) if "upload-time" in file]
+        if days:
+            dates[canonicalize_name(package["name"]), package["version"]] = min(days)
+    return dates
+
+
 def is_affected(version: str, advisory: Mapping[str, Any]) -> bool:
     """True if an advisory of the list names this version, or a range that holds it. A version that cannot be compared counts as affected."""
     if version in advisory["versions"]:
@@ -61,20 +74,47 @@ def is_affected(version: str, advisory: Mapping[str, Any]) -> bool:
         return bool(advisory["ranges"])
 
 
-def check(packages: Mapping[str, Iterable[str]], stored: Mapping[str, Any], today: datetime.date) -> tuple[list[str], list[str]]:
-    """What is vulnerable, and what else has to be said: the age of the list, and packages that it was not made for."""
-    vulnerable = [
+def vulnerable_versions(packages: Mapping[str, Iterable[str]], stored: Mapping[str, Any]) -> list[str]:
+    """A line for each pinned version that an advisory of the list names."""
+    return [
         f"{name} {version}: {advisory['id']}{_other_names(advisory)}, fixed in {_fixed(advisory)}"
         for advisory in stored["advisories"]
         for name in (advisory["package"],)
         for version in sorted(packages.get(name, ()))
         if is_affected(version, advisory)
     ]
+
+
+def uncovered_versions(
+    packages: Mapping[str, Iterable[str]], stored: Mapping[str, Any], dates: Mapping[tuple[str, str], str], *, is_stale: bool
+) -> list[str]:
+    """The pinned versions that the list cannot speak for: of packages that it was not made for, and, once it is out of date, what was published after
+    it or on an unknown day.
+
+    dates: of publication, by name and version
+    """
+    return [
+        f"{name} {version}"
+        for name, versions in sorted(packages.items())
+        for version in sorted(versions)
+        if name not in stored["packages"] or (is_stale and dates.get((name, version), "9999") > stored["date"])
+    ]
+
+
+def coverage(
+    packages: Mapping[str, Iterable[str]], stored: Mapping[str, Any], dates: Mapping[tuple[str, str], str], today: datetime.date
+) -> tuple[bool, list[str]]:
+    """Whether the list is up to date and covers every pinned version, and the lines that say so."""
     age = (today - datetime.date.fromisoformat(stored["date"])).days
-    notes = [f"The list of advisories is of {stored['date']}, {age} days old." + (" Refresh it: make advisories" if age > STALE else "")]
-    if unknown := sorted(set(packages) - set(stored["packages"])):
-        notes.append(f"The list was not made for {', '.join(unknown)}.")
-    return vulnerable, notes
+    is_stale = age > STALE
+    lines = [f"The list of advisories is of {stored['date']}, {age} days old."]
+    if is_stale:
+        lines[0] += " It is out of date: nothing that was published since is in it. Refresh it: make advisories FROM=FOLDER"
+    uncovered = uncovered_versions(packages, stored, dates, is_stale=is_stale)
+    if uncovered:
+        total = sum(len(set(versions)) for versions in packages.values())
+        lines += [f"Not covered are {len(uncovered)} of {total} pinned versions:", f"  {', '.join(uncovered)}"]
+    return not is_stale and not uncovered, lines
 
 
 def refreshed(folder: Path, packages: Iterable[str], date: str) -> dict[str, Any]:
@@ -133,9 +173,11 @@ def main(arguments: list[str]) -> int:
     elif arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    vulnerable, notes = check(packages, json.loads(LIST.read_text("utf-8")), datetime.datetime.now(datetime.UTC).date())
-    print(*vulnerable, *notes, sep="\n")
-    return 1 if vulnerable else 0
+    stored = json.loads(LIST.read_text("utf-8"))
+    vulnerable = vulnerable_versions(packages, stored)
+    is_covered, lines = coverage(packages, stored, publication_dates(), datetime.datetime.now(datetime.UTC).date())
+    print(*vulnerable, *lines, sep="\n")
+    return 1 if vulnerable else 0 if is_covered else NOT_COVERED
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def server() -> Iterator[postgres.Server]:
 def test_O20_the_image_can_back_up_the_server(services: Mapping[str, Any]) -> None:
     image = (source.ROOT / "Containerfile").read_text("utf-8")
     (client,) = re.findall(r"postgresql-client-(\d+)", image)
-    assert int(client) >= int(services["postgres"]["image"].partition(":")[2])
+    assert int(client) >= int(re.findall(r"^postgres:(\d+)@", services["postgres"]["image"])[0])
     assert set(re.findall(rf"{PREFIX}\w+", image)) <= SETTINGS
     mounts = {mount["target"] for mount in services["web"]["volumes"]}
     assert mounts == set(re.findall(r"^VOLUME (.*)$", image, re.MULTILINE)[0].split())

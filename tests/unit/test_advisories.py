@@ -59,16 +59,31 @@ def stored(tmp_path: Path) -> dict[str, Any]:
     ],
 )
 def test_a_vulnerable_version_is_named(stored: dict[str, Any], version: str, ids: list[str]) -> None:
-    vulnerable, _notes = SCRIPT["check"]({"left-pad": {version}, "other": {"1"}}, stored, DAY)
+    vulnerable = SCRIPT["vulnerable_versions"]({"left-pad": {version}, "other": {"1"}}, stored)
     assert [re.findall(r"PYSEC-\d", line)[0] for line in vulnerable] == ids
 
 
-@pytest.mark.parametrize(("date", "age", "is_old"), [("2026-11-01", 28, False), ("2026-08-01", 120, True)])
-def test_the_age_of_the_list_is_said_and_what_it_was_not_made_for(stored: dict[str, Any], date: str, age: int, is_old: bool) -> None:
-    _vulnerable, notes = SCRIPT["check"]({"new": {"1"}}, stored | {"date": date}, DAY)
-    assert f"{age} days old" in notes[0]
-    assert ("Refresh it" in notes[0]) is is_old
-    assert notes[1:] == ["The list was not made for new."]
+def test_A32_a_current_list_covers_each_package_that_it_was_made_for(stored: dict[str, Any]) -> None:
+    assert SCRIPT["coverage"]({"left-pad": {"1.4.0"}}, stored, {}, DAY) == (True, ["The list of advisories is of 2026-11-01, 28 days old."])
+    is_covered, lines = SCRIPT["coverage"]({"left-pad": {"1.4.0"}, "new": {"1"}}, stored, {}, DAY)
+    assert not is_covered
+    assert lines[1:] == ["Not covered are 1 of 2 pinned versions:", "  new 1"]
+
+
+def test_A32_a_list_that_is_out_of_date_covers_only_what_was_published_before_it(stored: dict[str, Any]) -> None:
+    dates = {("left-pad", "1.4.0"): "2026-07-31", ("left-pad", "2.0.3"): "2026-08-02"}
+    packages = {"left-pad": {"1.4.0", "2.0.3"}, "other": {"1"}}
+    is_covered, lines = SCRIPT["coverage"](packages, stored | {"date": "2026-08-01"}, dates, DAY)
+    assert not is_covered
+    assert "120 days old. It is out of date" in lines[0]
+    assert lines[1:] == ["Not covered are 2 of 3 pinned versions:", "  left-pad 2.0.3, other 1"]
+
+
+def test_the_lock_file_says_when_its_versions_were_published() -> None:
+    packages, dates = SCRIPT["pinned_packages"](), SCRIPT["publication_dates"]()
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", day) for day in dates.values())
+    assert {name for name, _version in dates} <= packages.keys()
+    assert ("django", *packages["django"]) in dates
 
 
 def test_every_pinned_package_is_compared() -> None:
@@ -96,3 +111,10 @@ def test_uv_is_installed_by_its_hashes() -> None:
         installs = [line for line in text.splitlines() if re.search(r"pip install (?!--python)", line)]
         assert installs
         assert all("--require-hashes" in line and "uv.txt" in line for line in installs), file
+
+
+def test_A32_every_image_of_others_is_named_by_its_digest() -> None:
+    texts = [(ROOT / file).read_text() for file in ("Containerfile", "compose.yaml")]
+    images = [image for text in texts for image in re.findall(r"(?m)^(?:FROM|\s+image:) (\S+)", text) if "HELIOGRAPH_IMAGE" not in image]
+    assert len(images) == 4
+    assert not [image for image in images if not re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", image)]
