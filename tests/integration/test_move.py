@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,11 @@ def test_O15_an_installation_moves_to_postgres_and_back(
     assert "Each was read again, and has the same rows." in said
     assert not file.exists()
     assert file.with_name("heliograph.db.moved").exists()
+    without_password = re.sub(r":[^:@/]*@", "@", url.partition("?")[0])
+    for command in (["serve"], ["migrate"], ["status"], ["doctor"]):
+        refusal = sentence(heliograph.run(*command, HELIOGRAPH_DATABASE_URL=""))
+        assert f"was moved to {without_password}" in refusal, command
+        assert not file.exists()
     with contextlib.closing(open_postgres(url)) as db:
         ((last,),) = db.all("SELECT max(id) FROM action")
         assert min(db.draw({"action_id": 1})["action_id"]) > last
@@ -115,6 +121,17 @@ def test_O15_an_installation_moves_to_postgres_and_back(
     assert len(after["attempt"]) == len(before["attempt"]) + 1
     assert "was moved to another database" in sentence(heliograph.run("serve", HELIOGRAPH_DATABASE_URL=url))
     heliograph.serves(HELIOGRAPH_DATABASE_URL="", HELIOGRAPH_DATA=str(back))
+
+
+def test_O20_an_original_that_gets_its_name_back_is_used_again(
+    forgetful_story: Story, database: DatabaseFacts, heliograph: Starter, url: str
+) -> None:
+    forgetful_story.record("R1", status="Attended")
+    connections.close_all()
+    file = database.data / "heliograph.db"
+    done(heliograph.run("move", "--to", url))
+    file.with_name("heliograph.db.moved").rename(file)
+    heliograph.serves(HELIOGRAPH_DATABASE_URL="")
 
 
 def test_O15_an_interrupted_move_goes_on(forgetful_story: Story, database: DatabaseFacts, heliograph: Starter, url: str) -> None:

@@ -71,6 +71,14 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
             setup()
 
 
+def check_not_moved(options: Options) -> None:
+    """Raises FileMovedAway if `heliograph move` has set the database of this folder aside (O20)."""
+    if options.on_sqlite:
+        from heliograph.store.moving.original import check_not_set_aside  # noqa: PLC0415
+
+        check_not_set_aside(options.sqlite_file)
+
+
 def ready_without_data() -> None:
     """Like `ready`, for a command that reads no data and no secret: it needs neither a data folder nor the key. Raises OptionsError."""
     from cryptography.fernet import Fernet  # noqa: PLC0415
@@ -86,6 +94,7 @@ def ready_for_data(*, django: bool = True) -> Options:
     from heliograph.options import Options  # noqa: PLC0415
 
     options = Options.load()
+    check_not_moved(options)
     if options.on_sqlite and not options.sqlite_file.exists():  # opening it would make one, and leave it empty
         raise NoDatabase(
             f"There is no database {options.sqlite_file} yet. The first `heliograph serve` or `heliograph migrate` creates it."

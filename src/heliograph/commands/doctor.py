@@ -108,6 +108,14 @@ def _of_database(options: Options) -> Iterator[Check]:
         yield doctor_checks.Check("database", False, f"The folder of {options.sqlite_file} cannot be read: {error.strerror}.", _AS_OWNER)
         return
     if not exists:
+        from heliograph.store.moving.original import FileMovedAway, check_not_set_aside  # noqa: PLC0415
+
+        try:
+            check_not_set_aside(options.sqlite_file)
+        except FileMovedAway as error:
+            sentence, _, cure = str(error).partition(". ")
+            yield doctor_checks.Check("database", False, f"{sentence}.", cure)
+            return
         yield doctor_checks.Check(
             "database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it."
         )

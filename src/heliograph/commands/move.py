@@ -42,7 +42,8 @@ def move(
     on it by mistake. A move that was interrupted goes on if it is run again.
     """
     options = ready_for_data(django=False)
-    from heliograph.store.moving.database_move import DatabaseMove, note_moved  # noqa: PLC0415
+    from heliograph.store.moving.database_move import DatabaseMove  # noqa: PLC0415
+    from heliograph.store.moving.original import mark_moved, set_aside  # noqa: PLC0415
     from heliograph.wiring import flight_folder, open_database  # noqa: PLC0415
 
     if to.startswith(_SERVERS) is not options.on_sqlite:
@@ -61,12 +62,12 @@ def move(
         source = stack.enter_context(contextlib.closing(open_database(options)))
         target = stack.enter_context(contextlib.closing(_new_database(options, to)))
         moved = DatabaseMove(source, target, options.installation, _say_piece).run()
-        if not options.on_sqlite:
-            note_moved(source, to)
+        mark_moved(source, to)
     typer.echo(f"Moved {sum(table.rows for table in moved):,} rows of {len(moved)} tables. Each was read again, and has the same rows.")
     if options.on_sqlite:
-        typer.echo(f"The original is now {_set_aside(options.sqlite_file)}. Delete it once you trust the new database.")
+        typer.echo(f"The original is now {set_aside(options.sqlite_file)}. Delete it once you trust the new database.")
         typer.echo(f"Next: set {PREFIX}DATABASE_URL to the new database, leave the data folder and its key where they are, and start.")
+        typer.echo("A start without it is refused as long as that file is there.")
     else:
         typer.echo("The original stays, and refuses every start.")
         typer.echo(f"Next: unset {PREFIX}DATABASE_URL, set {PREFIX}DATA to {to}, and start.")
@@ -106,17 +107,6 @@ def _migrate(settings: dict[str, str], options: Options) -> None:
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise MoveRefused(f"The schema of the new database cannot be made: {lines[-1] if lines else 'heliograph migrate failed.'}")
-
-
-def _set_aside(file: Path) -> Path:
-    """Gives the original another name. Returns it."""
-    aside = file.with_name(f"{file.name}.moved")
-    wal = file.with_name(f"{file.name}-wal")
-    if wal.exists():  # another program has the database open: its newest rows are still in this file
-        wal.rename(wal.with_name(f"{aside.name}-wal"))
-    file.rename(aside)
-    file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
-    return aside
 
 
 def _say_piece(table: str, rows: int) -> None:

@@ -16,7 +16,7 @@ import structlog
 import typer
 
 from heliograph import collector, failpoints
-from heliograph.commands import ready
+from heliograph.commands import check_not_moved, ready
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, host_and_port, unknown_settings
 
@@ -93,6 +93,7 @@ def _checked(*, first_start: bool) -> Options:
         raise StartError("\n".join(unsafe))
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
         raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
+    check_not_moved(options)
     ready(first_start=first_start, django=False)
     for warning in (*options.doubtful(), *unknown_settings(os.environ)):
         log.warning("suspicious_setting", said=warning)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heliograph.commands import ready, ready_for_data
+from heliograph.commands import check_not_moved, ready, ready_for_data
 from heliograph.domain.errors import HeliographError
 
 if TYPE_CHECKING:
@@ -59,11 +59,13 @@ def migrate(
     as_json: Json = False,
 ) -> None:
     """Update the database schema. Does nothing if it is up to date; only one process at a time can run it."""
+    from heliograph.options import Options  # noqa: PLC0415
+
+    check_not_moved(Options.load())
     ready(first_start=not check)
     from django.db import connection, transaction  # noqa: PLC0415
 
     from heliograph.accounts.vault import vault  # noqa: PLC0415
-    from heliograph.options import Options  # noqa: PLC0415
     from heliograph.store import schema_update  # noqa: PLC0415
     from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415

@@ -199,13 +199,3 @@ def _read(column: str, kind: str) -> str:
 
 def _written(db: Database, plan: TablePlan, row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(row) if db.vendor == "postgresql" else tuple(to_sqlite(value, kind) for value, kind in zip(row, plan.kinds, strict=True))
-
-
-def note_moved(source: Database, to: str) -> None:
-    """Marks a database of PostgreSQL that was moved, so that no process starts on it (`schema.check_schema`).
-
-    to: the folder of the new database
-    """
-    with source.transaction():
-        source.run("CREATE TABLE IF NOT EXISTS moved_away (place text NOT NULL)")
-        source.run("INSERT INTO moved_away (place) VALUES (:place)", {"place": to})
