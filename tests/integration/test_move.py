@@ -123,7 +123,7 @@ def test_O15_an_installation_moves_to_postgres_and_back(
     heliograph.serves(HELIOGRAPH_DATABASE_URL="", HELIOGRAPH_DATA=str(back))
 
 
-def test_O20_an_original_that_gets_its_name_back_is_used_again(
+def test_O15_an_original_that_gets_its_name_back_is_used_again(
     forgetful_story: Story, database: DatabaseFacts, heliograph: Starter, url: str
 ) -> None:
     forgetful_story.record("R1", status="Attended")

@@ -72,6 +72,22 @@ def test_O2_serve_says_whether_it_serves_and_starts_again_what_dies(heliograph: 
     assert process.terminate() == 0
 
 
+def test_O2_processes_that_show_no_life_are_not_ready_and_are_started_again(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
+    operations = free_port()
+    process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}")
+    process.until_printed("Heliograph serves")
+    until(lambda: ready(operations), STARTING)
+    stopped = process.children()
+    for pid in stopped.values():
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: ask(operations, "/health/ready")[1]["processes"] == dict.fromkeys(stopped, "silent"))
+    assert ask(operations, "/health/ready")[0] == 503
+    until(lambda: ready(operations), STARTING)
+    assert not stopped.items() & process.children().items()
+    assert process.output.count("child_killed_because_silent") == len(stopped)
+    assert process.terminate() == 0
+
+
 def test_O2_a_port_that_was_asked_for_and_is_taken_is_an_error_that_says_what_to_do(heliograph: Starter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

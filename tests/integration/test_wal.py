@@ -10,7 +10,7 @@ import pytest
 from tests.waiting import PATIENCE
 
 from heliograph.store import wal
-from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
+from heliograph.store.sqlite_database import LONG_LOG, SqliteDatabase, open_sqlite
 from heliograph.store.write_lock import WriteLock
 
 pytestmark = pytest.mark.once
@@ -54,6 +54,18 @@ def test_the_log_begins_anew_and_is_written_over(path: Path, db: SqliteDatabase,
         _write(db)
     assert _size(path) <= size * 1.5
     assert db.all("SELECT count(*) FROM t") == [(6 * PAGES,)]
+
+
+def test_without_the_engine_writers_begin_a_long_log_anew(path: Path, db: SqliteDatabase) -> None:
+    text = "x" * 4_000_000
+    sizes = []
+    for _ in range(2):
+        for _ in range(LONG_LOG * 4096 // len(text) + 1):
+            db.run("INSERT INTO t VALUES (1, :text)", {"text": text})
+        db.run("DELETE FROM t")
+        sizes.append(_size(path))
+    assert sizes[0] > LONG_LOG * 4096
+    assert sizes[1] < sizes[0] * 1.5
 
 
 def test_a_small_log_keeps_nobody_waiting(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:

@@ -63,14 +63,14 @@ def test_a_vulnerable_version_is_named(stored: dict[str, Any], version: str, ids
     assert [re.findall(r"PYSEC-\d", line)[0] for line in vulnerable] == ids
 
 
-def test_A32_a_current_list_covers_each_package_that_it_was_made_for(stored: dict[str, Any]) -> None:
+def test_a_current_list_covers_each_package_that_it_was_made_for(stored: dict[str, Any]) -> None:
     assert SCRIPT["coverage"]({"left-pad": {"1.4.0"}}, stored, {}, DAY) == (True, ["The list of advisories is of 2026-11-01, 28 days old."])
     is_covered, lines = SCRIPT["coverage"]({"left-pad": {"1.4.0"}, "new": {"1"}}, stored, {}, DAY)
     assert not is_covered
     assert lines[1:] == ["Not covered are 1 of 2 pinned versions:", "  new 1"]
 
 
-def test_A32_a_list_that_is_out_of_date_covers_only_what_was_published_before_it(stored: dict[str, Any]) -> None:
+def test_a_list_that_is_out_of_date_covers_only_what_was_published_before_it(stored: dict[str, Any]) -> None:
     dates = {("left-pad", "1.4.0"): "2026-07-31", ("left-pad", "2.0.3"): "2026-08-02"}
     packages = {"left-pad": {"1.4.0", "2.0.3"}, "other": {"1"}}
     is_covered, lines = SCRIPT["coverage"](packages, stored | {"date": "2026-08-01"}, dates, DAY)
@@ -113,7 +113,7 @@ def test_uv_is_installed_by_its_hashes() -> None:
         assert all("--require-hashes" in line and "uv.txt" in line for line in installs), file
 
 
-def test_A32_every_image_of_others_is_named_by_its_digest() -> None:
+def test_every_image_of_others_is_named_by_its_digest() -> None:
     texts = [(ROOT / file).read_text() for file in ("Containerfile", "compose.yaml")]
     images = [image for text in texts for image in re.findall(r"(?m)^(?:FROM|\s+image:) (\S+)", text) if "HELIOGRAPH_IMAGE" not in image]
     assert len(images) == 4

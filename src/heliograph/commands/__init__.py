@@ -72,7 +72,7 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
 
 
 def check_not_moved(options: Options) -> None:
-    """Raises FileMovedAway if `heliograph move` has set the database of this folder aside (O20)."""
+    """Raises FileMovedAway if `heliograph move` has set the database of this folder aside (O15)."""
     if options.on_sqlite:
         from heliograph.store.moving.original import check_not_set_aside  # noqa: PLC0415
 

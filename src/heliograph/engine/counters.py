@@ -107,7 +107,9 @@ REFUSED: Final = ENDS + len(ConnectionEnd)
 """The place of the first of REFUSALS."""
 SIGN_INS: Final = REFUSED + len(REFUSALS)
 """The place of the first of SIGN_IN_REASONS."""
-SIZE: Final = (SIGN_INS + len(SIGN_IN_REASONS)) * 8
+SIGNS_OF_LIFE: Final = SIGN_INS + len(SIGN_IN_REASONS)
+"""The place of a number that a living process raises about once a second (`supervisor.die_with_parent`)."""
+SIZE: Final = (SIGNS_OF_LIFE + 1) * 8
 """Bytes."""
 
 _PLACES: Final = {key: n for n, key in enumerate(OUTCOMES)}
@@ -135,7 +137,14 @@ class ProcessCounters:
     @classmethod
     def inherited(cls) -> Self:
         """The counters that the supervisor reads; without a supervisor, counters of this process alone."""
-        file = os.environ.pop(COUNTERS, "")  # not for processes that this one starts
+        counters = cls.shared()
+        os.environ.pop(COUNTERS, "")  # not for processes that this one starts
+        return counters
+
+    @classmethod
+    def shared(cls) -> Self:
+        """Like `inherited`, for a second place of this process that counts; `inherited` comes after it."""
+        file = os.environ.get(COUNTERS, "")
         return cls(mmap.mmap(int(file), SIZE)) if file else cls()
 
     def settled(self, outcomes: Iterable[OutcomeKey], took: Iterable[int], size: int) -> None:
@@ -167,6 +176,10 @@ class ProcessCounters:
         if reason in _SIGN_IN_PLACES:
             with self._lock:
                 self._numbers[_SIGN_IN_PLACES[reason]] += times
+
+    def show_life(self) -> None:
+        """Adds a sign of life. From one thread of a process."""
+        self._numbers[SIGNS_OF_LIFE] += 1
 
     def note_trouble(self, trouble: Trouble, at: float) -> None:
         """Stores an error of the database. From any thread: the last one counts.

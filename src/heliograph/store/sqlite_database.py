@@ -217,11 +217,14 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
         connection.execute(pragma)
 
 
+LONG_LOG = 32_768
+"""Pages of the write-ahead log (128 MB) from which any writer checkpoints at its commit. The engine does it at half of that, beside the writers
+(`store.wal`); while the engine hangs or is not there, the log would otherwise fill the disk."""
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = 1",  # macOS: makes fsync reach the disk
-    "PRAGMA wal_autocheckpoint = 0",  # the engine checkpoints: `store.wal`
+    f"PRAGMA wal_autocheckpoint = {LONG_LOG}",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA cache_size = -16000",

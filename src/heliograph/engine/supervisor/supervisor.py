@@ -1,6 +1,6 @@
 r"""A small parent that keeps its children running (docs/design/processes.md, section 1).
 
-    start --ready--> running --dies--> wait a little, longer each time --> start again
+    start --ready--> running --dies, or is killed since it shows no life--> wait a little, longer each time --> start again
                         \--asked to stop--> drain, at most STOP seconds --> exit
 
 It does no work of its own except to report its children's state, so little can kill it. When it dies, a pipe closes; its children notice
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ from typing import IO, Final
 
 import structlog
 
-from heliograph.engine.counters import COUNTERS, SIZE
+from heliograph.engine.counters import COUNTERS, SIGNS_OF_LIFE, SIZE, ProcessCounters
 from heliograph.engine.exit_status import FATAL
 from heliograph.engine.supervisor.installation_status import RUNNING
 from heliograph.engine.supervisor.service_manager import ServiceManager
@@ -40,6 +41,14 @@ SHORTEST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 HEALTHY_AFTER: Final = 60.0
 LOOK_EVERY: Final = 0.2
+SHOW_LIFE_EVERY: Final = 1.0
+"""Seconds between two signs of life of a child. A thread of its own shows them, so a child that only waits for the database, or whose threads are all
+busy, shows life; one that is stopped, or in which no thread can run, does not."""
+SILENT_AFTER: Final = 25
+"""Looks in a row without a sign of life after which a child counts as silent: about 5 seconds. Looks are counted and not seconds, because a machine
+that stood still has stopped parent and child alike."""
+KILLED_AFTER: Final = 150
+"""The same, after which it is killed and started again: about 30 seconds, the lease of its slots."""
 
 PARENT: Final = "HELIOGRAPH_PARENT_PIPE"
 READY: Final = "HELIOGRAPH_READY_PIPE"
@@ -79,6 +88,8 @@ class _RunningChild:
     started: float = 0.0
     pause: float = 0.0
     start_at: float = 0.0
+    signs_of_life: int = 0
+    looks_without_life: int = 0
 
 
 class Supervisor:
@@ -152,7 +163,7 @@ class Supervisor:
         return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._children}
 
     def states(self) -> dict[str, str]:
-        """The state of each process: running, starting, resting (it died) or stopping. Callable from any thread."""
+        """The state of each process: running, silent (it shows no life), starting, resting (it died) or stopping. Callable from any thread."""
         return {each.child.name: self._state(each) for each in self._children}
 
     def counted(self) -> dict[str, list[int]]:
@@ -167,6 +178,8 @@ class Supervisor:
         process = each.process
         if process is None or process.poll() is not None:
             return "resting" if each.pause else "starting"
+        if each.looks_without_life >= SILENT_AFTER:
+            return "silent"
         return RUNNING if each.ready else "starting"
 
     def _look(self, each: _RunningChild) -> None:
@@ -180,6 +193,8 @@ class Supervisor:
             self._read_ready(each)
             if each.pause and now - each.started > HEALTHY_AFTER:
                 each.pause = 0.0
+            if each.ready:
+                self._watch_life(each)
             return
         os.close(each.ready_pipe)
         each.process, each.ready = None, False
@@ -213,7 +228,7 @@ class Supervisor:
             )
         finally:
             os.close(ready_write)
-        each.ready_pipe, each.started = ready_read, now
+        each.ready_pipe, each.started, each.looks_without_life = ready_read, now, 0
         if each.child.nice:
             # With autogrouping, Linux shares the CPU between sessions first, and priorities count only within one, so both are lowered
             # A start that is itself nicer stays so: only root may raise a priority.
@@ -234,6 +249,20 @@ class Supervisor:
             each.ready = bool(os.read(each.ready_pipe, 16))
         except BlockingIOError:
             return
+
+    def _watch_life(self, each: _RunningChild) -> None:
+        """Kills a child that has shown no life for KILLED_AFTER looks. What it had in flight is repeated, as after a crash."""
+        assert each.process is not None
+        (signs,) = memoryview(os.pread(each.counters.fileno(), 8, SIGNS_OF_LIFE * 8)).cast("q")
+        if signs != each.signs_of_life:
+            each.signs_of_life, each.looks_without_life = signs, 0
+            return
+        each.looks_without_life += 1
+        if each.looks_without_life == SILENT_AFTER:
+            log.warning("child_is_silent", child=each.child.name, pid=each.process.pid)
+        if each.looks_without_life == KILLED_AFTER:
+            log.error("child_killed_because_silent", child=each.child.name, pid=each.process.pid)
+            each.process.kill()
 
     def _watch_write_lock(self) -> None:
         """Kills a process that has stopped inside a transaction, where it blocks all others. The kernel then frees the write lock."""
@@ -277,15 +306,18 @@ def say_ready() -> None:
 
 
 def die_with_parent() -> None:
-    """Ends this process by SIGTERM when its supervisor dies for any reason. Without it the process would run on."""
+    """Ends this process by SIGTERM when its supervisor dies for any reason, without which it would run on; and shows the supervisor its life until
+    then. Call it before the process opens its counters."""
     pipe = os.environ.pop(PARENT, "")
     if pipe:
-        threading.Thread(target=_await_end, args=(int(pipe),), name="parent", daemon=True).start()
+        threading.Thread(target=_await_end, args=(int(pipe), ProcessCounters.shared()), name="parent", daemon=True).start()
 
 
-def _await_end(pipe: int) -> None:
-    while os.read(pipe, 1):
-        pass
+def _await_end(pipe: int, counters: ProcessCounters) -> None:
+    end = select.poll()
+    end.register(pipe, select.POLLIN)  # nothing is ever written: it is readable once the supervisor's end is closed
+    while not end.poll(SHOW_LIFE_EVERY * 1000):
+        counters.show_life()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP)
     os._exit(1)

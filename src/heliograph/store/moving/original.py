@@ -1,6 +1,6 @@
-"""The original of an installation that `heliograph move` has moved to another database (O15, O20).
+"""The original of an installation that `heliograph move` has moved to another database (O15).
 
-A database of PostgreSQL is marked, and refuses every start. A file of SQLite gets another name, `heliograph.db.moved`: without it a start finds no
+A database of PostgreSQL is marked, and refuses every start. A file of SQLite gets another name, .moved behind it: without it a start finds no
 database, and would begin a new installation while the data is elsewhere. So a start looks for that file, too. Both know the place of the new database.
 """
 
