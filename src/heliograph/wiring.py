@@ -39,8 +39,8 @@ class AddressTaken(HeliographError):
     """The address is taken."""
 
 
-class StandbyServer(HeliographError):
-    """The database is that of a standby server, which can only be read."""
+class ReadOnlyServer(HeliographError):
+    """The server of the database takes no writes, such as a standby."""
 
 
 def open_database(options: Options, *, read_only: bool = False) -> Database:
@@ -62,12 +62,12 @@ def check_sessions(options: Options) -> None:
 
 def look_at_database(options: Options) -> None:
     """Compares the schema, and tries whether the data folder and the disk of the database take a file. Raises SchemaTooOld, SchemaDiffers,
-    StandbyServer, and what the driver or the system raises."""
+    ReadOnlyServer, and what the driver or the system raises."""
     check_room(options.data)
-    with contextlib.closing(open_database(options, read_only=True)) as db:
+    with contextlib.closing(open_database(options, read_only=options.on_sqlite)) as db:
         check_schema(db)
-        if db.is_standby():
-            raise StandbyServer(Trouble.READ_ONLY.value)
+        if db.takes_no_writes():
+            raise ReadOnlyServer(Trouble.READ_ONLY.value)
         db.check_room()
 
 

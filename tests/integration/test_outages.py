@@ -7,12 +7,14 @@ import json
 import os
 import random
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,9 +33,10 @@ from tests.receiver import Receiver
 from tests.routes import routes
 from tests.small_disk import small_disk
 from tests.visitor import SIGN_IN, Answer, Visitor
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.supervisor.supervisor import STOP
+from heliograph.options import host_and_port
 
 pytestmark = pytest.mark.once
 ADA, PASSWORD = "ada@example.org", "a sentence to remember"
@@ -486,3 +489,59 @@ def test_O12_while_PostgreSQL_stands_still_everything_says_so(server: postgres.S
         assert site.pages.get("/registrations/").status == 200
         assert site.post(site.door)[0] == 400, "there is no event X"
         assert "Traceback" not in site.process.output
+
+
+def test_O12_while_no_more_files_can_be_opened_everything_says_so(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with installation(Starter(facts("sqlite", "", data), tmp_path)) as site:
+        until(lambda: site.ready()[0] == 200)
+        pages = site.process.children()["pages"]
+        lines = len(site.process.output.splitlines())
+        most = len(list(Path(f"/proc/{pages}/fd").iterdir())) + 20
+        resource.prlimit(pages, resource.RLIMIT_NOFILE, (most, most))
+        place = host_and_port(site.pages.address.removeprefix("http://"))
+        with ExitStack() as clients:
+            for _ in range(60):
+                clients.enter_context(socket.create_connection(place, timeout=PATIENCE))
+            health = until(lambda: site.not_ready("No more files can be opened."))
+            assert health["processes"]["pages"] == "running"
+            until(site.outages)
+        until(lambda: site.ready()[0] == 200)
+        assert site.says_outages_once()
+        assert len(site.process.output.splitlines()) < lines + 10, "one line, not one a connection and try"
+        assert "Traceback" not in site.process.output
+
+
+def test_O12_while_PostgreSQL_can_only_be_read_the_log_says_it_once_a_minute(server: postgres.Server, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with installation(Starter(facts("postgresql", server.url("hg"), data), tmp_path)) as site:
+        assert site.pages.sign_in(ADA, PASSWORD).status == 302
+        until(lambda: site.ready()[0] == 200)
+        lines = len(site.process.output.splitlines())
+        with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+            session.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            session.execute("SELECT pg_reload_conf()")
+        until(lambda: site.not_ready("The database can only be read."))
+        assert site.pages.get("/registrations/").status in (200, 503)
+        with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+            first, pids = set[int](), set[int]()
+
+            def many() -> bool:
+                """Whether the processes have tried again and again, each time in another session."""
+                pids.update(pid for (pid,) in session.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'heliograph'"))
+                first.update(first or pids)
+                return len(pids) >= len(first) + 10
+
+            until(many)
+        assert site.says_outages_once()
+        assert {line["reason"] for line in site.outages()} == {"The database can only be read."}
+        others = [line for line in site.process.output.splitlines()[lines:] if '"database_outage' not in line]
+        assert len(others) < 5, "\n".join(others[:40])
+        with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+            session.execute("SET default_transaction_read_only = off")
+            session.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            session.execute("SELECT pg_reload_conf()")
+        until(lambda: site.ready()[0] == 200, STARTING)
+        assert site.post(site.door)[0] == 400, "there is no event X"

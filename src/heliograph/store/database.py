@@ -106,8 +106,9 @@ class Database(Protocol):
         """Writes a megabyte to the disk of the database, and takes it away again; changes no row. Raises what the driver raises, such as that the disk is
         full."""
 
-    def is_standby(self) -> bool:
-        """True if the server only follows another one, so that it can only be read. SQLite has no server."""
+    def takes_no_writes(self) -> bool:
+        """True if the server can only be read: it follows another one, or begins its sessions read-only. Not for a session of ours that only reads.
+        SQLite has no server."""
 
     @property
     def is_lost(self) -> bool:

@@ -6,6 +6,7 @@ An error that another try may not meet again, such as a lost race or a lock that
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import sys
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Trouble(StrEnum):
     READ_ONLY = "The database can only be read."
     DAMAGED = "The database is damaged."
     FAILING = "The disk reports errors."
+    NO_FILES = "No more files can be opened."
 
 
 CURES: Final = {
@@ -29,6 +31,7 @@ CURES: Final = {
     " During a failover, wait until a standby has become the primary.",
     Trouble.DAMAGED: "Stop Heliograph, keep a copy of the database as it is, and restore the last backup.",
     Trouble.FAILING: "Look into the system's log (dmesg) for errors of the disk.",
+    Trouble.NO_FILES: "Raise the limit of open files (LimitNOFILE= in systemd, ulimit -n) and start again; `heliograph doctor` says what it is.",
 }
 """What an operator can do about each."""
 _CURES_BY_MESSAGE: Final = (
@@ -57,6 +60,8 @@ _BY_ERRNO: Final = {
     errno.EFBIG: Trouble.FULL,
     errno.EROFS: Trouble.READ_ONLY,
     errno.EIO: Trouble.FAILING,
+    errno.EMFILE: Trouble.NO_FILES,
+    errno.ENFILE: Trouble.NO_FILES,
 }
 _BY_SQLITE_CODE: Final = {
     sqlite3.SQLITE_FULL: Trouble.FULL,
@@ -77,6 +82,8 @@ _BY_SQLSTATE: Final = {
 """PostgreSQL's codes (its manual, appendix A)."""
 _STANDBY: Final = ("server is in hot standby mode", "session is read-only")
 """What libpq says, without a code, of a server that `target_session_attrs` does not want."""
+_NO_SOCKET: Final = os.strerror(errno.EMFILE), os.strerror(errno.ENFILE)
+"""What libpq says, without a code, when it gets no socket."""
 _CLASSES_OF_A_LOST_SERVER: Final = ("08", "28", "3D", "53", "57P")
 """Connection failures, refused sign-ins, a missing database, too few resources, a server that stops."""
 
@@ -88,6 +95,11 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
             return trouble
         error = error.__cause__
     return None
+
+
+def is_of_closed_session(error: BaseException) -> bool:
+    """True for what psycopg says of each statement on a session that has ended. Why it has ended was said before."""
+    return "the connection is closed" in str(error)
 
 
 def cure_of(trouble: Trouble, error: BaseException) -> str:
@@ -109,8 +121,10 @@ def _of_error(error: BaseException) -> Trouble | None:
         if isinstance(error.__cause__, OSError):  # of `store.log.Log.force`
             return _BY_ERRNO.get(error.__cause__.errno or 0, Trouble.FAILING)
         code = getattr(error, "sqlite_errorcode", 0)
-        # SQLite could not make its shared memory larger, which is a file as well
-        return Trouble.FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else _BY_SQLITE_CODE.get(code & 0xFF)
+        if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # SQLite could not make its shared memory larger, which is a file as well
+            return Trouble.FULL
+        trouble = _BY_SQLITE_CODE.get(code & 0xFF)
+        return Trouble.NO_FILES if trouble is Trouble.UNREACHABLE and not _can_open_a_file() else trouble
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0)
     psycopg = sys.modules.get("psycopg")
@@ -123,4 +137,15 @@ def _of_error(error: BaseException) -> Trouble | None:
         return Trouble.UNREACHABLE if code.startswith(_CLASSES_OF_A_LOST_SERVER) else None
     if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return None
+    if any(words in str(error) for words in _NO_SOCKET):
+        return Trouble.NO_FILES
     return Trouble.READ_ONLY if any(words in str(error) for words in _STANDBY) else Trouble.UNREACHABLE
+
+
+def _can_open_a_file() -> bool:
+    """False if this process has used up its descriptors: SQLite says only that it cannot open the database."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True

@@ -182,9 +182,9 @@ class PostgresDatabase:
                 f"WITH filler AS MATERIALIZED (SELECT repeat('x', 8192) FROM generate_series(1, {SMALL // 8192})) SELECT count(*) FROM filler"
             )
 
-    def is_standby(self) -> bool:
-        ((is_standby,),) = self.all("SELECT pg_is_in_recovery()")
-        return bool(is_standby)
+    def takes_no_writes(self) -> bool:
+        ((is_read_only,),) = self.all("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+        return bool(is_read_only)
 
     @property
     def is_lost(self) -> bool:

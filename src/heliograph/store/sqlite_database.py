@@ -175,7 +175,7 @@ class SqliteDatabase:
         except OSError as error:
             raise sqlite3.OperationalError(f"the folder of the database takes no file: {error.strerror}") from error
 
-    def is_standby(self) -> bool:
+    def takes_no_writes(self) -> bool:
         return False
 
     @property

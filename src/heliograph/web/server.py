@@ -6,6 +6,7 @@ SIGTERM, SIGINT and SIGHUP stop it: it accepts no new connections, finishes runn
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 GRACE = 8.0
 """Seconds for running requests to end; the supervisor kills after 10."""
+FILES_WAIT = 0.5
+"""Seconds without new connections after this process could open no more files."""
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_BY", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
@@ -99,6 +102,7 @@ def pages_server(
     server.add_task = BoundedChannel.add_task
     server.adj.ours = hosts.at(host, int(server.effective_port))
     server.adj.rules = rules
+    _let_it_wait_for_files(server)
     return server
 
 
@@ -146,6 +150,24 @@ def serve_pages(
             _turn(server, next_end_of_pause(server, 1.0))
             slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
+
+
+def _let_it_wait_for_files(server: Any) -> None:
+    """Has the server look for new connections only every FILES_WAIT seconds while it can open no file: the waiting ones would wake it at once, again and
+    again."""
+    accept, readable, waits_until = server.accept, server.readable, 0.0
+
+    def accept_or_wait() -> Any:
+        nonlocal waits_until
+        try:
+            return accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                waits_until = time.monotonic() + FILES_WAIT
+            raise
+
+    server.accept = accept_or_wait
+    server.readable = lambda: time.monotonic() >= waits_until and readable()
 
 
 def _turn(server: Any, timeout: float) -> None:

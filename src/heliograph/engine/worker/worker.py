@@ -51,6 +51,7 @@ from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
+from heliograph.store.database_trouble import is_of_closed_session
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
 
@@ -385,6 +386,8 @@ class Worker:
     def _note_error(self, what: str, error: Exception, db: Database) -> None:
         """Notes an error that passes. Raises any other."""
         check_passes(error, db)
+        if is_of_closed_session(error):
+            return
         self.completer.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
         log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 

@@ -17,6 +17,7 @@ import structlog
 
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
+from heliograph.store.database_outages import SAID_EVERY
 from heliograph.store.database_trouble import Trouble, trouble_of
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 SHORTEST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 """Seconds: the longest pause between two tries to begin a session."""
-PASSING: Final = (Trouble.UNREACHABLE, Trouble.READ_ONLY, Trouble.FULL, Trouble.FAILING)
+PASSING: Final = (Trouble.UNREACHABLE, Trouble.READ_ONLY, Trouble.FULL, Trouble.FAILING, Trouble.NO_FILES)
 
 
 def check_passes(error: Exception, db: Database) -> None:
@@ -49,7 +50,7 @@ class WorkerSessions:
         """Set by the reading thread, which then leaves its session alone until the settling thread has replaced it."""
         self.pause = SHORTEST_PAUSE
         """Seconds until the next try, which doubles from one to the next."""
-        self._try_at = float("-inf")
+        self._try_at = self._said_at = float("-inf")
 
     @property
     def are_lost(self) -> bool:
@@ -71,6 +72,8 @@ class WorkerSessions:
             self.pause = min(LONGEST_PAUSE, self.pause * 2)
             self._try_at = time.monotonic() + self.pause
             return False
-        log.warning("database_sessions_replaced")
+        if time.monotonic() >= self._said_at + SAID_EVERY:  # a server that can only be read ends each session at its first write
+            self._said_at = time.monotonic()
+            log.warning("database_sessions_replaced")
         self.pause = SHORTEST_PAUSE
         return True
