@@ -51,6 +51,10 @@ class OptionsError(HeliographError):
     """A setting is missing or wrong."""
 
 
+class NoKeyFile(OptionsError):
+    """There is no key file yet, or somebody has removed it."""
+
+
 def default_data() -> Path:
     """The data folder if none is set: the platform's folder for a user's application data, or /var/lib for root."""
     if sys.platform == "darwin":
@@ -510,9 +514,14 @@ class Options(BaseSettings):
                     raise OptionsError(f"Other users can read the key file {place}. Forbid that: chmod 600 {place}")
                 lines = self.key_place.read_text("ascii").splitlines()
             except FileNotFoundError:
-                raise OptionsError(
+                raise NoKeyFile(
                     f"There is no key file {place}. The first `heliograph serve` makes one. "
                     f"If you have restored a backup, put its key into this file or into {PREFIX}KEY."
+                ) from None
+            except PermissionError as error:
+                raise OptionsError(
+                    f"The key file {place} cannot be read: {error.strerror}. Run this command as the user that runs Heliograph, such as with"
+                    " sudo -u USER."
                 ) from None
             except (OSError, UnicodeDecodeError) as error:
                 raise OptionsError(f"The key file {place} cannot be read: {getattr(error, 'strerror', error)}.") from None

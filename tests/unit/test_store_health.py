@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 
 from heliograph.store import doctor_checks
 from heliograph.store.database import Database
+from heliograph.store.disk_room import size_text
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
 
@@ -70,6 +71,22 @@ def test_O7_free_space(tmp_path: Path) -> None:
     assert doctor_checks.disk_has_room(tmp_path, 1).ok
     assert "disk is full" in doctor_checks.disk_has_room(tmp_path, 2**70).cure
     assert not doctor_checks.disk_has_room(tmp_path / "absent").ok
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (45_678, "46 kB"),
+        (12_345_678, "12 MB"),
+        (10**9, "1.0 GB"),
+        (81_512_345_678, "81.5 GB"),
+    ],
+)
+def test_O12_no_size_is_said_as_0_0_of_a_unit(size: int, text: str) -> None:
+    assert size_text(size) == text
 
 
 def test_O2_a_database_that_does_not_answer(tmp_path: Path) -> None:

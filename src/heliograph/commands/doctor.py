@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from heliograph.options import Options, OptionsError, host_and_port, unknown_settings
+from heliograph.options import NoKeyFile, Options, OptionsError, host_and_port, unknown_settings
 
 if TYPE_CHECKING:
+    from heliograph.store.database import Database
     from heliograph.store.doctor_checks import Check
 
 
+_MADE_AT_FIRST: Final = "The first `heliograph serve` or `heliograph migrate` creates it."
 _AS_OWNER: Final = "Run this command as the user that runs Heliograph, such as with sudo -u USER."
 
 
@@ -54,10 +56,13 @@ def _examined() -> Iterator[Check]:
         yield doctor_checks.Check("addresses", True, warning)
     for sentence in unknown_settings(os.environ):
         yield doctor_checks.Check("settings", False, sentence, "Correct its name, or remove it; docs/reference/settings.md lists all.")
-    yield doctor_checks.folder_is_writable(options.data)
+    if options.data.exists():
+        yield doctor_checks.folder_is_writable(options.data)
+    else:
+        yield doctor_checks.Check("data folder", True, f"There is no folder {options.data} yet.", _MADE_AT_FIRST)
     if options.on_sqlite:
         yield doctor_checks.folder_is_local(options.data)
-    yield doctor_checks.disk_has_room(options.data)
+    yield doctor_checks.disk_has_room(next(folder for folder in (options.data, *options.data.absolute().parents) if folder.exists()))
     yield _of_descriptors(options)
     yield doctor_checks.proxies_are_ignored(os.environ)
     yield doctor_checks.networks_are_narrow(options.allowed_networks)
@@ -116,21 +121,13 @@ def _of_database(options: Options) -> Iterator[Check]:
             sentence, _, cure = str(error).partition(". ")
             yield doctor_checks.Check("database", False, f"{sentence}.", cure)
             return
-        yield doctor_checks.Check(
-            "database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it."
-        )
-        return
-    try:
-        keys = options.keys
-    except OptionsError as error:
-        yield doctor_checks.Check("key", False, str(error), "Put the key back: stored secrets cannot be read without it.")
+        yield doctor_checks.Check("database", True, f"There is no database {options.sqlite_file} yet.", _MADE_AT_FIRST)
         return
     from heliograph.commands import ready  # noqa: PLC0415
 
     ready(django=False)
     from heliograph.store import schema  # noqa: PLC0415
     from heliograph.store.connection_budget import ConnectionBudget  # noqa: PLC0415
-    from heliograph.store.secrets import Vault  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     answers, db = doctor_checks.database_answers(lambda: open_database(options, read_only=True))
@@ -146,7 +143,7 @@ def _of_database(options: Options) -> Iterator[Check]:
             yield doctor_checks.server_has_room(db)
     current = doctor_checks.schema_is_current(db, schema.migrations())
     yield current
-    yield doctor_checks.key_fits(db, Vault(keys))
+    yield _of_key(options, db)
     yield doctor_checks.clocks_agree(db)
     if current.ok:
         yield doctor_checks.search_has_its_index(db)
@@ -158,6 +155,20 @@ def _of_database(options: Options) -> Iterator[Check]:
             yield replace(doctor_checks.folder_is_writable(schedule.folder), name="backup folder")
         yield doctor_checks.backups_are_made(db, schedule.every if schedule is not None else None)
         yield doctor_checks.copy_is_released(db)
+
+
+def _of_key(options: Options, db: Database) -> Check:
+    from heliograph.store import doctor_checks, schema  # noqa: PLC0415
+    from heliograph.store.secrets import Vault  # noqa: PLC0415
+
+    try:
+        return doctor_checks.key_fits(db, Vault(options.keys))
+    except NoKeyFile as error:
+        if schema.lacking(db) == schema.migrations():
+            return doctor_checks.Check("key", True, f"There is no key file {options.key_place} yet.", _MADE_AT_FIRST)
+        return doctor_checks.Check("key", False, str(error), "Put the key back: stored secrets cannot be read without it.")
+    except OptionsError as error:
+        return doctor_checks.Check("key", False, str(error), "Stored secrets cannot be read without the key.")
 
 
 def _print(checks: list[Check]) -> None:

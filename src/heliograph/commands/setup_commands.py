@@ -152,7 +152,7 @@ def createuser(
     email: Annotated[str, typer.Argument(help="E-mail address, used to sign in.")],
     account: Annotated[str, typer.Option(help="Code of the account. Without it, the user is an operator, who belongs to no account.")] = "",
     name: Annotated[str, typer.Option(help="Name shown on pages. Default: the e-mail address up to the @.")] = "",
-    role: Annotated[RoleName, typer.Option(help="What the user may do in the account.")] = RoleName.VIEWER,
+    role: Annotated[RoleName, typer.Option(case_sensitive=False, help="What the user may do in the account.")] = RoleName.VIEWER,
     password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password; - reads standard input.")] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Generate a password and print it once.")] = False,
     as_json: Json = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -115,11 +116,18 @@ def _print(installation_status: InstallationStatus, database: ServerStatus, opti
         )
     if database.last_error:
         table.add_row("Last error", database.last_error)
-    if database.database_bytes is not None:
-        table.add_row("Database", f"{database.database_bytes / 1e6:,.1f} MB")
-    for name, disk in database.disks.items():
-        table.add_row("Disk", f"{disk.free / 1e9:.1f} of {disk.size / 1e9:.1f} GB free ({name})")
+    for label, text in _of_disks(database):
+        table.add_row(label, text)
     Console().print(table)
+
+
+def _of_disks(database: ServerStatus) -> Iterator[tuple[str, str]]:
+    from heliograph.store.disk_room import size_text  # noqa: PLC0415
+
+    if database.database_bytes is not None:
+        yield "Database", size_text(database.database_bytes)
+    for name, disk in database.disks.items():
+        yield "Disk", f"{size_text(disk.free)} of {size_text(disk.size)} free ({name})"
 
 
 def _of_batches(sizes: ObservedSizes, things: str) -> str:

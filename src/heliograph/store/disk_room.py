@@ -21,6 +21,14 @@ class DiskRoom(NamedTuple):
     size: int
 
 
+def size_text(size: float) -> str:
+    """A size in words, in decimal units and never as 0 of them unless it is 0: 1.2 GB, 35 MB, 4 kB, 12 bytes."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}" if size < 10 * factor or unit == "GB" else f"{size / factor:,.0f} {unit}"
+    return f"{size:.0f} bytes"
+
+
 def disk_rooms(folders: Mapping[str, Path]) -> dict[str, DiskRoom]:
     """The disk of each folder, by the folder's name. A folder on the disk of an earlier one is left out, and so is one that is not there."""
     rooms: dict[str, DiskRoom] = {}

@@ -24,12 +24,13 @@ from heliograph.store import driver_errors, search_index
 from heliograph.store.backup.backup_runs import last_backup, last_failure
 from heliograph.store.connection_budget import ConnectionBudget, connection_limit
 from heliograph.store.database import Database
-from heliograph.store.database_trouble import Trouble, cure_of, detail_of, trouble_of
+from heliograph.store.database_trouble import CURES, Trouble, cure_of, detail_of, trouble_of
+from heliograph.store.disk_room import size_text
 from heliograph.store.restored_copy import unreleased_accounts
 from heliograph.store.schema_fingerprint import SchemaDiffers, check_tables, lacking_indexes, newest_unknown
 from heliograph.store.secrets import Vault, knows_key
 
-LEAST_SPACE: Final = 1024**3
+LEAST_SPACE: Final = 10**9
 LEAST_DESCRIPTORS: Final = 4096
 MOST_SKEW: Final = 2_000_000
 OLDEST_BACKUP: Final = 48
@@ -93,12 +94,9 @@ def folder_is_writable(folder: Path) -> Check:
                     "Put the data folder on a local disk.",
                 )
     except OSError as error:
-        return Check(
-            name,
-            False,
-            f"{folder} is not writable: {error.strerror}.",
-            f"Give the folder to the user that runs Heliograph: chown -R USER {folder}",
-        )
+        trouble = trouble_of(error)
+        cure = CURES[trouble] if trouble else f"Give the folder to the user that runs Heliograph: chown -R USER {folder}"
+        return Check(name, False, f"{folder} is not writable: {error.strerror}.", cure)
     return Check(name, True, f"{folder} is writable, and file locks work there.")
 
 
@@ -169,9 +167,9 @@ def disk_has_room(folder: Path, least: int = LEAST_SPACE) -> Check:
             f"The free space of {folder} cannot be read: {error.strerror}.",
             "Create the folder, or set HELIOGRAPH_DATA to another one.",
         )
-    free = f"{usage.free / 1024**3:,.1f} GiB of {usage.total / 1024**3:,.1f} are free"
+    free = f"{size_text(usage.free)} of {size_text(usage.total)} are free"
     if usage.free < least:
-        return Check("disk", False, f"Only {free}.", "Free some space. While the disk is full, nothing is accepted.")
+        return Check("disk", False, f"Only {free}.", f"Free at least {size_text(least)}. While the disk is full, nothing is accepted.")
     return Check("disk", True, f"{free}.")
 
 

@@ -23,6 +23,7 @@ from heliograph.store import driver_errors, search_index
 from heliograph.store.deferred_indexes import restore
 from heliograph.store.django_database import of_django
 from heliograph.store.sqlite_database import open_sqlite
+from heliograph.store.write_lock import expecting_long_holds
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
 
     say: called with the missing migrations before they are applied
     """
-    with _alone():
+    with _alone(), expecting_long_holds():
         missing = unapplied()
         if missing:
             say(missing)

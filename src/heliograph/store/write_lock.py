@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -19,6 +20,18 @@ import structlog
 
 log = structlog.get_logger(__name__)
 LONG_HOLD = 2.0  # seconds; a longer hold is logged with its holder
+
+_EXPECTED = threading.local()
+
+
+@contextlib.contextmanager
+def expecting_long_holds() -> Iterator[None]:
+    """Holds of this thread are not logged, however long they are: nothing else runs while a schema is updated."""
+    _EXPECTED.is_on = True
+    try:
+        yield
+    finally:
+        _EXPECTED.is_on = False
 
 
 class _Files:
@@ -78,7 +91,7 @@ class WriteLock:
         if files.depth == 0:
             seconds_held = time.monotonic() - files.since
             fcntl.flock(files.main, fcntl.LOCK_UN)
-            if seconds_held > LONG_HOLD:
+            if seconds_held > LONG_HOLD and not getattr(_EXPECTED, "is_on", False):
                 log.warning("write_lock_held_long", seconds=round(seconds_held, 1), pid=os.getpid(), thread=threading.current_thread().name)
 
     @property

@@ -26,6 +26,7 @@ from heliograph.store import driver_errors
 from heliograph.store.backup import sqlite_copy
 from heliograph.store.backup.archive import MEMBERS, BackupArchive, digest_of, write_archive
 from heliograph.store.backup.manifest import Manifest, fingerprints, major_of
+from heliograph.store.disk_room import size_text
 
 _PREFIX: Final = ".heliograph-backup-"
 _LOCK: Final = "lock"
@@ -184,7 +185,7 @@ def _check_room(database: Path, folder: Path) -> None:
     need, free = 2 * database.stat().st_size, shutil.disk_usage(folder).free
     if free < need:
         raise NoBackup(
-            f"{folder.parent} has {free / 1e9:.1f} GB of free space; a backup may need {need / 1e9:.1f} GB while it is made. Give it room, or name"
+            f"{folder.parent} has {size_text(free)} of free space; a backup may need {size_text(need)} while it is made. Give it room, or name"
             " another folder."
         )
 

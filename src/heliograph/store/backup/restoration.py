@@ -24,6 +24,7 @@ from heliograph.store.backup.manifest import Manifest, fingerprints, major_of
 from heliograph.store.backup.snapshot_facts import applied_migrations, table_counts
 from heliograph.store.backup.sqlite_copy import DamagedDatabase, check_counts, check_database
 from heliograph.store.database import Database
+from heliograph.store.disk_room import size_text
 from heliograph.store.instants import to_micros
 from heliograph.store.restored_copy import mark_restored
 from heliograph.store.secrets import Vault, knows_key
@@ -164,7 +165,7 @@ def _check_database(target: RestoreTarget, manifest: Manifest) -> None:
 def _check_room(folder: Path, need: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
-        raise NotRestored(f"{folder} has {free / 1e9:.1f} GB of free space, and this backup needs {need / 1e9:.1f} GB.")
+        raise NotRestored(f"{folder} has {size_text(free)} of free space, and this backup needs {size_text(need)}.")
 
 
 def _existing(folder: Path) -> Path:
