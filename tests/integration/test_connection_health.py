@@ -201,7 +201,7 @@ def test_N2_a_connection_with_failures_is_not_said_to_answer_without_a_word_of_t
 def test_N2_failures_are_those_of_the_connection_that_answered(
     story: Story, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, most_versions: int
 ) -> None:
-    """A flow's connection was changed after a refusal: the item waits for the new one, and has failed over the old one."""
+    """A flow’s connection was changed after a refusal: the item is sent over the new one next, and has failed over the old one."""
     monkeypatch.setattr(connection_list, "MOST_FLOW_VERSIONS", most_versions)
     story.retries(3600, 3600, 3600)
     with story.saving() as transaction:
@@ -220,7 +220,7 @@ def test_N2_failures_are_those_of_the_connection_that_answered(
     health = {row.id: row.health for row in ConnectionList(story.db, story.account).rows(ConnectionListFilter())}
     assert health == {old: Health.MIXED, new: Health.ANSWERS, idle: Health.ANSWERS}
     waiting = {row.id: row.waiting for row in ConnectionList(story.db, story.account).rows(ConnectionListFilter())}
-    assert waiting == {old: 0, new: 1, idle: 0}, "what waits, waits for the connection of today"
+    assert waiting == {old: 1, new: 0, idle: 0}, "an item is that of the connection that it was sent over, until it is tried again (X2a)"
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 408, 429, 500, 502, 503, 504])

@@ -59,7 +59,7 @@ def test_X3_F8_a_count_of_a_connection_is_exact_before_and_after_its_lanes_move(
                 counts_agree(replace(whole, kind=kind, connection=connection))
 
 
-def test_X3_what_waits_goes_with_its_lane_and_what_was_sent_stays_where_it_went(story: Story) -> None:
+def test_X2a_X3_what_was_never_sent_goes_with_its_lane_and_what_was_sent_stays_until_it_is_tried_again(story: Story) -> None:
     """Before, what waited at the former connection was counted there for ever, and taken from the new one once it was delivered."""
     story.receiver.answer("/old", Answer(200), Answer(401))
     old, new = story.connection("Old", "/old"), story.connection("New", "/new")
@@ -76,7 +76,7 @@ def test_X3_what_waits_goes_with_its_lane_and_what_was_sent_stays_where_it_went(
     story.record_many([{"code": "A1", "profile": {"first_name": "Eva"}}, {"code": "A3"}])  # A1's lane is still at the old connection
     with story.worker():
         story.wait_for(lambda: story.db.all("SELECT count(*) FROM lane WHERE connection_id = :old", {"old": old}) == [(0,)])
-        assert of_connections(story) == {"Old": (1, 0, 0), "New": (0, 2, 0)}
+        assert of_connections(story) == {"Old": (1, 2, 0), "New": (0, 0, 0)}
         story.resume(new)
         story.wait_for(lambda: {state for code in ("A1", "A2", "A3") for state in story.states(code)} <= {"success", "superseded"})
     assert of_connections(story) == {"Old": (1, 0, 0), "New": (3, 0, 0)}

@@ -13,7 +13,7 @@ from heliograph.deliveries.refusals import Refusal, refusals, said_by_target
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE
 from heliograph.store.database import Database
-from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, own_connection
 from heliograph.store.row_states import ACTION_IN_QUEUE
 
 SHOWN: Final = 20
@@ -160,9 +160,9 @@ def sent_since(reader: AccountReader, connection: int, at: int) -> SentSince:
     """What became of the connection's items of the Retry Queue since an instant (microseconds)."""
     params = {"account": reader.account, "connection": connection, "at": at, "now": reader.db.now()}
     ((sent,),) = reader.db.all(
-        "SELECT count(*) FROM (SELECT q.lane_id FROM action q WHERE q.account_id = :account"
+        f"SELECT count(*) FROM (SELECT {own_connection('q', 'l')} AS connection FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account"
         f" AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :at AND q.state = {int(ActionState.SUCCESS)} ORDER BY q.ended DESC LIMIT {MOST_SENT + 1}) found"
-        " JOIN lane l ON l.id = found.lane_id WHERE l.connection_id = :connection",
+        " WHERE found.connection = :connection",
         params,
     )
     ((under_way,),) = reader.db.all(

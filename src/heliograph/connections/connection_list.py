@@ -27,7 +27,7 @@ from heliograph.store import configuration_versions, connection_states, oauth_to
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
-from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, prefixed
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, own_connection, prefixed
 from heliograph.store.registrations import folded
 from heliograph.store.restored_copy import unreleased_copy
 from heliograph.store.row_states import ACTION_IN_QUEUE
@@ -96,7 +96,7 @@ class RetryCounts:
 
 @dataclass(frozen=True, slots=True)
 class RetryCountsOfDestination:
-    """The items in the Retry Queue of a destination whose lanes are those of a connection."""
+    """The items in the Retry Queue of a destination whose own connection it is (X2a)."""
 
     connection: int
     flow: int
@@ -290,7 +290,7 @@ class ConnectionList:
         return {attempt.connection: LastAttempt(attempt) for attempt in map(attempt_of, rows)}
 
     def _counts(self) -> list[RetryCountsOfDestination]:
-        """Items in Retry by destination and by the connection that they wait for.
+        """Items in Retry by destination and by their own connection (X2a).
 
         A destination that has never had another connection tells the connection of its items. Only of the others the lanes are read: of
         50,000 items, reading their lanes would cost several times as much as counting them.
@@ -308,8 +308,8 @@ class ConnectionList:
         moved = sorted({row[1] for row in by_destination} - only.keys())
         if moved:
             rows += self.db.all(
-                f"SELECT l.connection_id, {sums} FROM ({_COUNTED_ITEMS}) i JOIN lane l ON l.id = i.lane_id"
-                f" WHERE {self.db.member('i.destination_id', 'moved')} GROUP BY l.connection_id, i.flow_id, i.destination_id",
+                f"SELECT {own_connection('i', 'l')}, {sums} FROM ({_COUNTED_ITEMS}) i JOIN lane l ON l.id = i.lane_id"
+                f" WHERE {self.db.member('i.destination_id', 'moved')} GROUP BY 1, i.flow_id, i.destination_id",
                 params | {"moved": moved},
             )
         self.unmoved = frozenset(row[1] for row in by_destination if row[1] in only)
@@ -374,7 +374,7 @@ class ConnectionList:
 
 
 _COUNTED_ITEMS: Final = (
-    "SELECT id, lane_id, flow_id, destination_id, state, sent, queue, cause FROM action"
+    "SELECT id, lane_id, flow_id, destination_id, state, sent, queue, cause, connection_id, ended FROM action"
     f" WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done ORDER BY id DESC LIMIT :counted"
 )
 """The items in Retry that are counted."""

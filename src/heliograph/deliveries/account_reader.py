@@ -76,7 +76,7 @@ class AccountReader:
     def connections_with_moved_lanes(self) -> set[int]:
         """The connections that a destination was moved from or to (docs/design/queue.md, section 8).
 
-        There an action may count at another connection than its lane's (`counted_connection`).
+        There an action's own connection may be another one than its lane's (`own_connection`).
         """
         histories = connections_of_destinations(self.db, self.account).values()
         return set().union(*(connections for connections in histories if len(connections) > 1))

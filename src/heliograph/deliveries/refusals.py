@@ -20,7 +20,7 @@ from heliograph.domain.connection.target_response import UTF_8, TargetResponse
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.store import configuration_versions
-from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of, own_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ TRIED_CAUSES: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for
 
 def blamed_connection(action: str, lane: str, tried: str = "") -> str:
     """The SQL expression of the connection that is to blame for an action: the one that its last failed attempt went over, which need not be
-    the one that its flow has by now; for an action that was not tried, the one of its lane.
+    the one that its flow has by now. Else it is the one that the action waits for, or, once it has ended, its own.
 
     action: the alias of its table
     lane: the alias of the table of its lane
@@ -54,7 +54,8 @@ def blamed_connection(action: str, lane: str, tried: str = "") -> str:
     attempt = f"t.action_id = {action}.id AND t.n = {action}.sent - CASE WHEN {action}.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
     last_failed = f"(SELECT t.connection_id FROM attempt t WHERE {attempt})"
     is_tried = f"{action}.cause IN ({TRIED_CAUSES}){f' AND {tried}' if tried else ''}"
-    return f"CASE WHEN {is_tried} THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
+    own = own_connection(action, lane)
+    return f"CASE WHEN {is_tried} THEN COALESCE({last_failed}, {lane}.connection_id) WHEN {action}.ended IS NULL THEN {lane}.connection_id ELSE {own} END"
 
 
 def last_failures(reader: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:

@@ -56,7 +56,7 @@ def destinations_of(reader: AccountReader, registration: int, mode: Mode) -> lis
     for flow_id, destination_id in places:
         action = last.get((flow_id, destination_id))
         tried = attempts[action.id][-1] if action is not None and action.id in attempts else None
-        connection = tried.connection if tried else current.get((flow_id, destination_id), action.connection if action else 0)
+        connection = action.connection if action is not None else current[flow_id, destination_id]
         rows.append((flow_id, connection, action, tried))
     connections = reader.connection_names({connection for _flow, connection, *_last in rows})
     answers = exchanges(reader.db, reader.account, [action.id for action in deliveries.last if _was_refused(action)])

@@ -192,7 +192,8 @@ def of_move(facts: FigureKey, old: ActionState, new: ActionState, count: int = 1
 
 
 def of_new_connection(facts: FigureKey, state: ActionState, connection: int) -> Iterator[Delta]:
-    """An open action goes to another connection with its lane: it counts there from now on.
+    """An action gets another connection (X2a), because its lane was moved before it was sent, or because it is tried over another one than
+    before: it counts there from now on.
 
     facts: those of the action at its former connection
     """

@@ -213,14 +213,11 @@ class Feed:
         )
         flows = reader.flow_names([action.flow for action in actions] + [row[2] for row in runs])
         attempts = attempts_of(db, reader.account, [action.id for action in actions])
-        connections = reader.connection_names(
-            [action.connection for action in actions] + [tries[-1].connection for tries in attempts.values()]
-        )
+        connections = reader.connection_names([action.connection for action in actions])
         outcomes: dict[int, list[FlowOutcome]] = {}
         prospects_of = prospects(reader, actions) if any(action.state.is_open for action in actions) else {}
         for action in actions:
             last = attempts[action.id][-1] if action.id in attempts else None
-            name = (connections.get(last.connection) if last else None) or connections.get(action.connection, "")
             outcomes.setdefault(action.change, []).append(
                 FlowOutcome(
                     action.id,
@@ -228,7 +225,7 @@ class Feed:
                     action.flow,
                     action=action,
                     attempt=last,
-                    connection=name,
+                    connection=connections.get(action.connection, ""),
                     prospect=prospects_of.get(action.id, NO_PROSPECT),
                 )
             )

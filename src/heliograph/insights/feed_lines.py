@@ -21,6 +21,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database, Row
 from heliograph.store.instants import to_micros
+from heliograph.store.queue.action_rows import own_connection
 from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
 from heliograph.store.walk import AFTER_ALL, BEFORE_ALL, Key, Walk
 from heliograph.store.where import Where
@@ -253,8 +254,8 @@ class FeedLines:
         feed_filter, in_mode, states = self.feed_filter, f"a.mode = {self.feed_filter.mode.code}", _STATES[self.feed_filter.result]
         narrow = self._narrow("a", "a")
         if feed_filter.connection is not None:
-            in_lane = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
-            narrow["connection"] = Where(in_lane, connection=feed_filter.connection)
+            of_connection = f"EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND {own_connection('a', 'l')} = :connection)"
+            narrow["connection"] = Where(of_connection, connection=feed_filter.connection)
         if share := feed_filter.replays.condition("a.origin"):
             narrow["replays"] = Where(share)
         if states:

@@ -128,9 +128,7 @@ def note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: Use
     if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):
         return None
     status = outcome.attempt.status if outcome.attempt else None
-    failure = Failure(
-        action.cause, action.category, status, connection=outcome.attempt.connection if outcome.attempt else action.connection
-    )
+    failure = Failure(action.cause, action.category, status, connection=action.connection)
     trouble = Trouble(failure, action.flow, action.destination, prospect_of(reader.config, action, {}))
     fix = cured_at(trouble, reader.config, user) if user else FixLink()
     return OutcomeNote(delivery_words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)

@@ -72,7 +72,7 @@ class PeriodFigures:
     def held_by_connection(self) -> dict[int, int]:
         """How many of the actions each connection holds, by its id. Connections that hold nothing are absent.
 
-        Figures keep what they counted at the former connection of a lane. So where a destination was ever moved, its lanes are read.
+        Older releases left figures at the former connection of a lane. So where a destination was ever moved, its lanes are read.
         """
         untried = Counter[int]()
         numbers = self._numbers([Measure.PENDING])

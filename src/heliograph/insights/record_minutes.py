@@ -85,7 +85,7 @@ class RecordMinutes:
     @property
     def _is_connection_known(self) -> bool:
         """Whether figures count the records of the filter's connection. Attempts are listed under the connection that they went over, like
-        their figures. Actions are listed under the present connection of their lane."""
+        their figures. An action of an older release that ended unsent is listed under the present connection of its lane."""
         connections = set(self._holding)
         if self.record_filter.connection is not None and self.record_filter.kind.row_kind is not RowKind.ATTEMPT:
             connections.add(self.record_filter.connection)

@@ -15,7 +15,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
-from heliograph.store.queue.action_rows import counted_connection
+from heliograph.store.queue.action_rows import own_connection
 from heliograph.store.row_states import (
     ACTION_FAILURE,
     ACTION_LEAD,
@@ -134,9 +134,21 @@ def _is_moved(reader: AccountReader, record_filter: RecordFilter) -> bool:
 
 
 def _counted_at(reader: AccountReader, record_filter: RecordFilter, action: str, lane: str) -> str:
-    """The condition that an action counts at the filter's connection (`counted_connection`)."""
-    connection = counted_connection(action, lane) if _is_moved(reader, record_filter) else f"{lane}.connection_id"
+    """The condition that the filter's connection is an action's own (X2a)."""
+    connection = own_connection(action, lane) if _is_moved(reader, record_filter) else f"{lane}.connection_id"
     return f"{connection} = :connection"
+
+
+def _of_connection(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) -> str:
+    """The condition that a row is one of the filter's connection: an action or attempt that is, a change with such an action."""
+    match shape.row_kind:
+        case RowKind.ACTION:
+            return _counted_at(reader, record_filter, "a", "l")
+        case RowKind.ATTEMPT:
+            return "t.connection_id = :connection"
+        case _:
+            of_action = _counted_at(reader, record_filter, "y", "l")
+            return f"EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = {shape.alias}.id AND {of_action})"
 
 
 def _has_no_newer_delivery(reader: AccountReader, record_filter: RecordFilter) -> Where:
@@ -187,8 +199,7 @@ def _conditions(reader: AccountReader, record_filter: RecordFilter, shape: _Shap
     if record_filter.flow is not None:
         where &= Where(shape.of_flow, flow=record_filter.flow)
     if record_filter.connection is not None:
-        of_connection = _counted_at(reader, record_filter, "a", "l") if shape.row_kind is RowKind.ACTION else shape.of_connection
-        where &= Where(of_connection, connection=record_filter.connection)
+        where &= Where(_of_connection(reader, record_filter, shape), connection=record_filter.connection)
     if has_replays(record_filter.kind):
         where &= Where(record_filter.replays.condition("a.origin"))
     if record_filter.alike is not None and shape.row_kind is RowKind.ACTION:
@@ -214,7 +225,7 @@ def _index(reader: AccountReader, record_filter: RecordFilter, shape: _Shape) ->
         case RowKind.RUN:
             return of_account & in_mode & Where(f"r.{RUN_NOT_TRIGGERED}")
         case RowKind.ATTEMPT if record_filter.connection is not None:
-            return Where(shape.of_connection, connection=record_filter.connection)
+            return Where(_of_connection(reader, record_filter, shape), connection=record_filter.connection)
         case RowKind.ATTEMPT:
             return of_account & Where(_AGAIN_OR_LAST if record_filter.kind is not RecordKind.ATTEMPTS else "")
         case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(record_filter.kind, ()):
@@ -270,8 +281,6 @@ class _Shape:
     """The column of the registration."""
     of_flow: str
     """The condition on the flow."""
-    of_connection: str = ""
-    """The condition on the connection; "" if rows have none, or have that of `_counted_at`."""
     change: str = ""
     """The column of the change, by which rows of few registrations are found; "" if they are found by `registration`."""
     conditions: tuple[str, ...] = ()
@@ -288,9 +297,6 @@ def _change_shape(row_kind: RowKind, alias: str) -> _Shape:
         event=f"{alias}.event_id",
         registration=f"{alias}.registration_id",
         of_flow=f"EXISTS (SELECT 1 FROM run x WHERE x.change_id = {alias}.id AND +x.flow_id = :flow)",
-        of_connection=(
-            f"EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = {alias}.id AND l.connection_id = :connection)"
-        ),
         conditions=(f"{alias}.processed", f"{alias}.registration_id IS NOT NULL") if row_kind is RowKind.REGISTRATION else (),
     )
 
@@ -340,7 +346,6 @@ _SHAPES: Final = {
         event="a.event_id",
         registration="a.registration_id",
         of_flow="t.flow_id = :flow",
-        of_connection="t.connection_id = :connection",
         change="a.change_id",
     ),
 }
@@ -420,6 +425,7 @@ _NO_COLUMNS: Final = {
     "changes": "1",
     "origin": "0",
     "destination": "0",
+    "waits_at": "0",
 }
 """The columns of a record in their order (`records.RecordRow`), each with the value for rows that do not have it."""
 
@@ -446,13 +452,14 @@ _COLUMNS: Final = {
         event="a.event_id",
         registration="a.registration_id",
         flow="a.flow_id",
-        connection="l.connection_id",
+        connection=own_connection("a", "l"),
         state="a.state",
         cause="a.cause",
         message="a.message",
         action="a.id",
         origin="a.origin",
         destination="a.destination_id",
+        waits_at="CASE WHEN a.ended IS NULL THEN l.connection_id ELSE 0 END",
     ),
     RowKind.RUN: _columns(
         id="r.id",

@@ -87,6 +87,7 @@ class RecordRow(NamedTuple):
     changes: int
     origin: int
     destination: int
+    waits_at: int
 
     @property
     def has_failed_attempt(self) -> bool:
@@ -274,7 +275,7 @@ class Records:
             f"SELECT r.flow_id, r.at, r.change_id FROM {db.listed('flows', 'f', 'id')} CROSS JOIN run r WHERE r.id = ({newest})",
             {"account": self.reader.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
         )
-        return [RecordRow(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
+        return [RecordRow(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0, 0) for flow, at, change in rows]
 
     def _flows_beside(self, cursor: Cursor | None, limit: int) -> list[RecordRow]:
         rows = [row for row in self._flows() if self.record_filter.flow in (None, row.flow)]
@@ -328,7 +329,7 @@ class Records:
         are_attempts = self.record_filter.kind.row_kind is RowKind.ATTEMPT
         failures = {} if are_attempts else last_failures(reader, [row.action for row in rows if row.has_failed_attempt])
         connections = reader.connection_names(
-            {row.connection for row in rows if row.connection} | {each.connection for each in failures.values()}
+            {id for row in rows for id in (row.connection, row.waits_at) if id} | {each.connection for each in failures.values()}
         )
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reader.config)
@@ -345,7 +346,7 @@ class Records:
                 flow_id=row.flow,
                 connection=connections.get(row.connection, ""),
                 connection_id=row.connection,
-                blamed=connections.get(failures[row.action].connection if row.action in failures else row.connection, ""),
+                blamed=connections.get(failures[row.action].connection if row.action in failures else row.waits_at or row.connection, ""),
                 state=ActionState(row.state) if row.state else None,
                 is_held=row.state == ActionState.PENDING and row.connection in holds,
                 reason=Reason(row.reason) if row.reason else None,

@@ -222,7 +222,7 @@ def _cells(item: RetryItem, change: Change | None, tried: Sequence[StoredAttempt
         "connection": item.connection,
         "status": item.queue.value,
         "category": item.row.category.value if item.row.category else "",
-        "reason": delivery_words.cause_of(item.row.cause, item.connection, item.row.message),
+        "reason": delivery_words.cause_of(item.row.cause, item.blamed_name, item.row.message),
         "http_status": str(answered or ""),
         "target_said": said_by_target(last),
         "answer": last.response_body[:LONGEST_ANSWER] if last else "",

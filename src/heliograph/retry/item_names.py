@@ -32,7 +32,9 @@ class ItemNames:
         flows = reader.flow_names([row.flow for row in rows])
         actions = [row for row in rows if isinstance(row, StoredAction)]
         failures = last_failures(reader, [a.id for a in actions if was_tried(a.cause)])
-        connections = reader.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
+        connections = reader.connection_names(
+            {id for a in actions for id in (a.connection, a.waits_at)} | {failure.connection for failure in failures.values()}
+        )
         known = prospects(reader, actions)
         lacks = self.lacks([row for row in rows if isinstance(row, StuckItem)])
         items = []
@@ -49,10 +51,11 @@ class ItemNames:
                 item = replace(
                     item,
                     action=row,
-                    connection=connections.get(failures[row.id].connection if row.id in failures else row.connection, ""),
+                    connection=connections.get(row.connection, ""),
                     failure=failures.get(row.id),
                     prospect=known[row.id],
                 )
+                item = replace(item, blamed_name=connections.get(item.blamed or 0, ""))
             else:
                 prospect = prospect_of_run(reader.config, row.flow, row.mode, row.message)
                 item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect)

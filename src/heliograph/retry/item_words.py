@@ -69,8 +69,8 @@ def why(item: RetryItem, target_words: str = "") -> str:
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered is not None:
-        return delivery_words.refusal(item.connection, item.answered, target_words)
-    return delivery_words.cause_of(action.cause, item.connection, action.message)
+        return delivery_words.refusal(item.blamed_name, item.answered, target_words)
+    return delivery_words.cause_of(action.cause, item.blamed_name, action.message)
 
 
 _THINGS: Final = {

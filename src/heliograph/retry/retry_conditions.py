@@ -10,6 +10,7 @@ from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.store.like import contains_words, like_pattern
+from heliograph.store.queue.action_rows import own_connection
 from heliograph.store.registrations import folded
 from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_UNTAGGED, STUCK_RUN_WAITS_FOR_FLOW
 from heliograph.store.where import Where
@@ -47,7 +48,7 @@ def conditions(retry_filter: RetryFilter, table: QueueTable, status: QueueStatus
     if retry_filter.event is not None:
         where &= Where("q.event_id = :event_id", event_id=retry_filter.event)
     if retry_filter.connection is not None:
-        where &= Where("l.connection_id = :connection", connection=retry_filter.connection) if table == "action" else _NONE
+        where &= Where(f"{own_connection('q', 'l')} = :connection", connection=retry_filter.connection) if table == "action" else _NONE
     if retry_filter.ended_since is not None:
         where &= Where("q.ended >= :ended_since", ended_since=retry_filter.ended_since)
     if retry_filter.untagged is not None and table == "stuck_run":

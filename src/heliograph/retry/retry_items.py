@@ -173,7 +173,9 @@ class RetryItem:
     event: str
     flow: str
     connection: str = ""
-    """The name of the connection that its last attempt went over; before the first attempt, of the one that it waits for."""
+    """The name of the connection that its last attempt went over; before the first attempt, of the one that it waits for (X2a)."""
+    blamed_name: str = ""
+    """The name of the connection to blame (`blamed`), for words that say why it failed."""
     failure: StoredAttempt | None = None
     """Its last failed attempt; None if there is none, or if its flow keeps it from beginning."""
     lacks: Untagged = NOTHING_UNTAGGED
@@ -199,8 +201,10 @@ class RetryItem:
 
     @property
     def blamed(self) -> int | None:
-        """The connection that its last failed attempt went over; without one, the connection that it waits for."""
-        return self.failure.connection if self.failure else self.action.connection if self.action else None
+        """The connection that its last failed attempt went over; without one, the connection that it waits for, or its own once it has ended."""
+        if self.failure is not None:
+            return self.failure.connection
+        return None if self.action is None else self.action.waits_at if self.action.state.is_open else self.action.connection
 
     @property
     def is_queued(self) -> bool:

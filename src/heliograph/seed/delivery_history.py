@@ -86,7 +86,7 @@ class DeliveryHistory:
                 rows["action"].append((
                     id, change.version, Rank.LIVE.value, ActionState.SUCCESS.value, Origin.RECORDED.value, None, 1, 0, 1, 0, None, "", account, chance,
                     lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, "", None, None, at,
-                    began + answered.took, lead,
+                    began + answered.took, to.connection, lead,
                 ))  # fmt: skip
                 rows["attempt"].append((
                     account, id, 1, AttemptKind.FIRST.code, began, answered.took, ActionState.SUCCESS.value, None, answered.status, "", to.flow,
@@ -171,7 +171,8 @@ class DeliveryHistory:
             now.id, now.version, int(now.rank), int(now.state), int(now.origin), now.due_at, now.tries, now.looks, now.sent,
             now.queue.code if now.queue else 0, now.category.code if now.category else None, now.cause.value if now.cause else "",
             self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
-            lane.to.id, lane.mode, action.message[:500], action.repeated, None, action.created, action.ended, action.lead,
+            lane.to.id, lane.mode, action.message[:500], action.repeated, None, action.created, action.ended,
+            lane.to.connection, action.lead,
         ))  # fmt: skip
         if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
             registration.last = (lane.to.id, now.id, action.change)

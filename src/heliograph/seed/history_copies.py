@@ -124,9 +124,9 @@ def _action(copy: HistoryCopy, rows: Rows) -> Rows:
     return [
         (id + offset, version, rank, state, origin, _less(due, time), tries, looks, sent, queue, category, cause, account, uid(created, chance), lane + offset,
          _less(run, -offset), change + offset, registration + offset, event, flow, destination, mode, message, _less(repeated, -offset), as_of, created - time,
-         _less(ended, time), lead)
+         _less(ended, time), connection, lead)
         for id, version, rank, state, origin, due, tries, looks, sent, queue, category, cause, account, chance, lane, run, change, registration, event, flow,
-        destination, mode, message, repeated, as_of, created, ended, lead in rows
+        destination, mode, message, repeated, as_of, created, ended, connection, lead in rows
     ]  # fmt: skip
 
 

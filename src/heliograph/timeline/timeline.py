@@ -252,7 +252,7 @@ class Timeline:
         for action in actions:
             tries = attempts.get(action.id, [])
             tried = [connections.get(each.connection, "") for each in tries]
-            name = tried[-1] if tried else connections.get(action.connection, "")
+            name = connections.get(action.connection, "")
             deliveries.setdefault((action.change, action.flow), []).append(
                 TimelineDelivery(action, name, tries, tried, prospects_of[action.id])
             )

@@ -76,8 +76,7 @@ class ActionDocument(Document):
         last: its last attempt; None if there is none
         flows, connections: names by id
         """
-        connection = last.connection if last else action.connection
-        name = connections.get(connection, "")
+        name = connections.get(action.connection, "")
         keeps = hindrance(prospect) if action.state.is_open else ""
         return cls(
             id=str(action.id),
@@ -90,7 +89,7 @@ class ActionDocument(Document):
             cause=action.cause,
             flow=NameOfThing(id=str(action.flow), name=flows.get(action.flow, "")),
             destination=str(action.destination),
-            connection=NameOfThing(id=str(connection), name=name),
+            connection=NameOfThing(id=str(action.connection), name=name),
             change=str(action.change),
             registration=None if action.registration is None else str(action.registration),
             event=str(action.event),

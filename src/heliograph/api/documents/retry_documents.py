@@ -114,7 +114,7 @@ class RetryItemDocument(Document):
             "event": item.event,
             "registration": ItemRegistration(code=item.person.code, name=item.person.name) if item.person else None,
             "flow": NameOfThing(id=str(row.flow), name=item.flow),
-            "connection": NameOfThing(id=str(item.blamed), name=item.connection) if item.blamed else None,
+            "connection": NameOfThing(id=str(action.connection), name=item.connection) if action else None,
             "http_status": item.answered,
             "retries": tries(item),
             "next_try": _time(next_try(item)),

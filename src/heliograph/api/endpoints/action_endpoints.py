@@ -36,7 +36,7 @@ class OneAction(ApiController):
             action = find_action(reader, parsed_path.action)
             of_action = attempts_of(reader.db, reader.account, [action.id]).get(action.id, [])
             last = of_action[-1] if of_action else None
-            connections = reader.connection_names({action.connection, *([last.connection] if last else ())})
+            connections = reader.connection_names([action.connection])
             return ActionDocument.from_action(action, prospect(reader, action), last, reader.flow_names([action.flow]), connections)
 
 

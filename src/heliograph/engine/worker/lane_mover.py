@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.slots import may_settle, slot_of
-from heliograph.domain.figures import Delta, FigureKey, of_new_connection
 from heliograph.engine.worker.config_view import ConfigView
 from heliograph.engine.worker.shared_lanes import SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
-from heliograph.store.queue.figure_deltas import put_deltas
-from heliograph.store.queue.lane_reads import StoredLane, lock_lanes, misplaced, move, open_actions
+from heliograph.store.queue.lane_reads import StoredLane, lock_lanes, misplaced, move
+from heliograph.store.queue.outcome_store import move_actions
 from heliograph.store.queue.slot_leases import fence
 
 CHUNK = 500
@@ -92,12 +89,5 @@ class LaneMover:
             lanes = {lane: stored for lane, stored in lock_lanes(self.db, own_slots).items() if stored.slot == own_slots[lane]}
             to_move = [lane for lane, stored in lanes.items() if stored.connection != connection]
             move(self.db, to_move, connection, slot_of(connection))
-            put_deltas(self.db, self._figures(lanes, to_move, connection))
-
-    def _figures(self, lanes: Mapping[int, StoredLane], moved: Sequence[int], connection: int) -> Iterator[Delta]:
-        """The figures of open actions go with their lanes, as their outcomes count there. What ended stays where it was sent to."""
-        for lane, actions in open_actions(self.db, moved).items():
-            for action in actions:
-                is_replay = action.origin is Origin.REPLAY
-                former = FigureKey(action.account, action.mode, action.flow, lanes[lane].connection, action.created, is_replay)
-                yield from of_new_connection(former, action.state, connection)
+            former = {lane: lanes[lane].connection for lane in to_move}
+            move_actions(self.db, former, connection)

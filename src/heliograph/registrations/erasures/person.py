@@ -18,6 +18,7 @@ from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.recording.contents import read_changes
 from heliograph.registrations.draft import Opened, opened_many
 from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import own_connection
 from heliograph.store.row_states import ACTION_OPEN
 from heliograph.web.field_names import standard_name
 
@@ -153,7 +154,7 @@ def known_of(reader: AccountReader, person: Person) -> KnownOfPerson:
 def told_of(reader: AccountReader, person: Person) -> list[ToldApplication]:
     """The connections to which something of the person was delivered, as far as records are kept."""
     rows = reader.db.all(
-        "SELECT l.connection_id, a.id, a.ended FROM change c JOIN action a ON a.change_id = c.id JOIN lane l ON l.id = a.lane_id"
+        f"SELECT {own_connection('a', 'l')}, a.id, a.ended FROM change c JOIN action a ON a.change_id = c.id JOIN lane l ON l.id = a.lane_id"
         f" WHERE {reader.db.member('c.registration_id', 'ids')} AND +c.account_id = :account AND a.state = {ActionState.SUCCESS} ORDER BY a.ended",
         {"account": reader.account, "ids": person.ids},
     )

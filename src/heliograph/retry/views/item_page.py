@@ -53,7 +53,7 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     if action:
         to = destination_of(config, action.flow, action.destination)
         facts += [(_("Connection"), item.connection)]
-        if item.prospect.connection not in (None, item.blamed) and item.queue is not QueueStatus.DONE:
+        if item.prospect.connection not in (None, action.connection) and item.queue is not QueueStatus.DONE:
             facts.append((_("Goes now to"), item.prospect.name))
         facts += [(_("Does"), str(DOES[to.does]) if to else ""), (_("Action"), action.uid)]
         if delivery_words.origin_of(action):

@@ -69,6 +69,7 @@ class Action(models.Model):
     as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D8); null: today's
     created = MicrosField()
     ended = MicrosField(null=True)
+    connection_id = models.BigIntegerField(null=True)  # of its last attempt; never sent: of its lane. null: made by an older release (X2a)
 
     objects: ClassVar = ScopedManager(account="account_id")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin, QueueStatus, Rank
-from heliograph.domain.delivery.outcomes import Cause, was_tried
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database, Row
 
@@ -34,8 +34,10 @@ class StoredAction(OpenAction):
     """The version of the account's configuration whose mappings the next try by hand uses (D8); None: today's."""
     created: int
     ended: int | None
-    connection: int = 0
-    """The connection of its lane; 0 in the engine, which reads the lane itself."""
+    connection: int
+    """Its own connection (`own_connection`). In the engine 0 for an action of an older release."""
+    waits_at: int = 0
+    """The connection of its lane, over which it is sent next; 0 in the engine, which reads the lane itself."""
 
     @property
     def mapped_as_of(self) -> int | None:
@@ -48,7 +50,7 @@ class StoredAction(OpenAction):
 
 ACTION_COLUMNS: Final = (
     "id, version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, account_id, uid, lane_id, run_id, change_id,"
-    " registration_id, event_id, flow_id, destination_id, mode, message, repeated_id, as_of, created, ended"
+    " registration_id, event_id, flow_id, destination_id, mode, message, repeated_id, as_of, created, ended, connection_id"
 )
 """In the order of StoredAction."""
 ACTION_WITH_LANE: Final = "action a JOIN lane l ON l.id = a.lane_id"
@@ -63,24 +65,21 @@ _KINDS = {kind.code: kind for kind in AttemptKind}
 
 
 def action_columns(alias: str = "a") -> str:
-    """The columns of an action with this alias and of its lane, whose alias is `l`. The lane's connection is the action's."""
-    return f"{prefixed(alias, ACTION_COLUMNS)}, l.connection_id"
+    """The columns of an action with this alias, with its own connection, and the connection of its lane, whose alias is `l`."""
+    return f"{prefixed(alias, ACTION_COLUMNS.removesuffix(', connection_id'))}, {own_connection(alias, 'l')}, l.connection_id"
 
 
-def counted_connection(action: str, lane: str) -> str:
-    """The SQL expression of the connection that an action counts at, as its figures do: what was sent, at the connection of its last attempt;
-    anything else at that of its lane. They differ where the lane was moved to another connection (`engine.worker.lane_mover`).
+def own_connection(action: str, lane: str) -> str:
+    """The SQL expression of an action's own connection (X2a): the one that its last attempt went over, or, if it was never sent, the one at
+    which it waits or waited. Figures, lists, exports, labels and filters go by it, whatever connection its destination gets later.
+
+    An action of an older release has no such column: its last attempt tells it, or else its lane.
 
     action: the alias of its table
     lane: the alias of the table of its lane
     """
     last = f"(SELECT t.connection_id FROM attempt t WHERE t.action_id = {action}.id AND t.n = {action}.sent)"
-    was_sent = f"{action}.state = {ActionState.SUCCESS:d} OR ({action}.state IN ({_FAILED}) AND {action}.cause IN ({_OF_ATTEMPT}))"
-    return f"CASE WHEN {was_sent} THEN COALESCE({last}, {lane}.connection_id) ELSE {lane}.connection_id END"
-
-
-_FAILED: Final = f"{ActionState.FAILED:d}, {ActionState.VALIDATION:d}"
-_OF_ATTEMPT: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+    return f"COALESCE({action}.connection_id, {last}, {lane}.connection_id)"
 
 
 def prefixed(alias: str, columns: str) -> str:
@@ -91,9 +90,8 @@ def prefixed(alias: str, columns: str) -> str:
 def action_of(row: Row) -> StoredAction:
     """An action from a row of ACTION_COLUMNS, or of `action_columns`."""
     id, version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, *facts = row
-    account, uid, lane, run, change, registration, event, flow, destination, mode, message, repeated, as_of, created, ended, *connection = (
-        facts
-    )
+    account, uid, lane, run, change, registration, event, flow, destination, mode, message, repeated, as_of, created, ended, *places = facts
+    connection, waits_at = places if len(places) > 1 else (places[0], 0)
     return StoredAction(
         id,
         version,
@@ -122,7 +120,8 @@ def action_of(row: Row) -> StoredAction:
         as_of=as_of,
         created=created,
         ended=ended,
-        connection=connection[0] if connection else 0,
+        connection=connection or 0,
+        waits_at=waits_at,
     )
 
 

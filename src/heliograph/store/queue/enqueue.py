@@ -98,8 +98,10 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     lanes = _wake(db, orders, numbers)
     ids = numbers.take("action_id", len(orders))
     db.many(
-        "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, repeated_id, created)"
-        f" VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, {ActionState.PENDING}, :origin, :repeated, :now)",
+        "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, repeated_id, created,"
+        " connection_id)"
+        f" VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, {ActionState.PENDING}, :origin, :repeated, :now,"
+        " :connection)",
         [
             {
                 "id": id,
@@ -118,6 +120,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
                 "origin": int(order.origin),
                 "repeated": order.repeated,
                 "now": now,
+                "connection": lanes[order.destination, order.subject][1],
             }
             for id, order in zip(ids, orders, strict=True)
         ],

@@ -7,7 +7,7 @@ Every function works in the caller's transaction. Lanes are locked before their 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from heliograph.domain.delivery import lanes as rules
@@ -15,7 +15,7 @@ from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenActi
 from heliograph.domain.delivery.lanes import LaneState, Settlement
 from heliograph.domain.delivery.outcomes import Cause, Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
-from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
+from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_new_connection, of_settlement
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAction
 from heliograph.store.queue.figure_deltas import put_deltas
@@ -154,13 +154,15 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
                     "ended": ended,
                     "reopened": int(not old.state.is_open and new.state.is_open),
                     "lead": lead if new.id == delivered else 0,  # what the target reported: created or updated
+                    "connection": each.lane.connection if attempt is not None and attempt.action == new.id else None,
                 }
             )
     if rows:
         db.many(
             "UPDATE action SET state = :state, rank = :rank, due_at = :due, tries = :tries, looks = :looks, sent = :sent, queue = :queue,"
             " category = :category, cause = :cause, message = COALESCE(:message, message),"
-            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead WHERE id = :id",
+            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead,"
+            " connection_id = COALESCE(:connection, connection_id) WHERE id = :id",
             rows,
         )
 
@@ -218,6 +220,7 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             and isinstance(attempt.outcome, Delivered)
             and attempt.outcome.lead is None
             and moves[0].new.state is ActionState.SUCCESS
+            and each.actions[0].connection in (0, each.lane.connection)
         ):
             action = each.actions[0]
             replay = action.origin is Origin.REPLAY
@@ -233,17 +236,41 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             )
             delivered[key] += 1
             continue
-        facts = {
-            action.id: FigureKey(
-                action.account, action.mode, action.flow, each.lane.connection, action.created, action.origin is Origin.REPLAY
-            )
-            for action in each.actions
-        }
+        facts = {action.id: figure_key(action, action.connection or each.lane.connection) for action in each.actions}
+        if attempt is not None and facts[attempt.action].connection != each.lane.connection:
+            tried = next(action for action in each.actions if action.id == attempt.action)
+            yield from of_new_connection(facts[tried.id], tried.state, each.lane.connection)
+            facts[tried.id] = figure_key(tried, each.lane.connection)
         yield from of_settlement(each.settlement, facts, at)
     for (account, mode, flow, connection, created, replay, minute, was), count in delivered.items():
-        figure_key = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
-        yield from of_move(figure_key, was, ActionState.SUCCESS, count)
-        yield of_delivery(figure_key, minute * MINUTE, count)
+        key_of_kind = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
+        yield from of_move(key_of_kind, was, ActionState.SUCCESS, count)
+        yield of_delivery(key_of_kind, minute * MINUTE, count)
+
+
+def figure_key(action: StoredAction, connection: int) -> FigureKey:
+    """What an action counts under at a connection."""
+    return FigureKey(action.account, action.mode, action.flow, connection, action.created, action.origin is Origin.REPLAY)
+
+
+def move_actions(db: Database, former: Mapping[int, int], connection: int) -> None:
+    """Moves the open actions of lanes that were moved to another connection, with their figures: those that were never sent, which wait there
+    from now on. An action that was sent keeps the connection of its last attempt until it is tried again (X2a).
+
+    former: the connection that each lane had before. Its lanes are locked.
+    """
+    rows, deltas = [], list[Delta]()
+    for lane, actions in open_actions(db, former).items():
+        for action in actions:
+            own = action.connection or former[lane]  # an older release has stored none
+            if not action.sent:
+                deltas += of_new_connection(figure_key(action, own), action.state, connection)
+                own = connection
+            if own != action.connection:
+                rows.append({"id": action.id, "connection": own})
+    if rows:
+        db.many("UPDATE action SET connection_id = :connection WHERE id = :id", rows)
+    put_deltas(db, deltas)
 
 
 def advance_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
