@@ -49,6 +49,34 @@ def test_X3_every_number_and_bar_leads_to_exactly_so_many_records(database: Data
             assert ("integration=webhooks" in href) is (POSTS in address)
 
 
+def badge(client: Client, address: str) -> str:
+    """What stands beside Troubleshooting in the tabs of a page."""
+    page = client.get(address).content.decode()
+    (tab,) = re.findall(r"<a [^>]*>Troubleshooting(.*?)</a>", re.search(r'<nav class="tabs".*?</nav>', page, re.DOTALL)[0], re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", tab).split())
+
+
+@pytest.mark.parametrize("page", ["", "troubleshooting/", "feed/"])
+@pytest.mark.parametrize("of", ["/signal/metrics/", POSTS])
+def test_X2_the_numbers_beside_troubleshooting_are_those_of_its_period_and_mode(
+    database: DatabaseFacts, client: Client, of: str, page: str
+) -> None:
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
+        for _try in range(2):
+            site.ends(int(keys["waiting"][1:]), REFUSED)
+        site.signs_in(client)
+        for query in ("period=1h", "period=1h&mode=test", "from=2020-01-01&to=2020-01-31"):
+            numbers = {}
+            for kind in ("in-retry-queue", "untagged", "failed"):
+                links = re.findall(rf'href="([^"]*/{kind}/[^"]*)"', client.get(f"{of}troubleshooting/?{query}").content.decode())
+                links += re.findall(rf'href="([^"]*/{kind}/[^"]*)"', client.get(f"{of}?{query}").content.decode())
+                numbers[kind] = max((listed(client, html.unescape(link)) for link in links), default=0)
+            named = {"waiting": numbers["in-retry-queue"] - numbers["untagged"], "failed": numbers["failed"]}
+            assert badge(client, f"{of}{page}?{query}").split() == [word for name, n in named.items() if n for word in (str(n), name)]
+        assert badge(client, f"{of}{page}?period=1h"), "something waits"
+
+
 def test_X1_N2_metrics_has_its_own_panel_with_a_page_for_each_integration_that_is_used(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         site.signs_in(client)

@@ -171,7 +171,7 @@ def _around(frame: Frame, reader: AccountReader, filters: FeedFilters, time: Fee
     request, feed_filter = frame.request, filters.feed_filter(time)
     filters.offer("flow", flow_choices(reader.config))
     filters.offer("connection", connection_choices(reader.config))
-    return frame.context("feed") | {
+    return frame.context("feed", frame.figures(reader).sums) | {
         "modes": [
             (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
             (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),

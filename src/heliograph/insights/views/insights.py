@@ -75,7 +75,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     return page(
         request,
         "insights/summary.html",
-        **frame.context("summary"),
+        **frame.context("summary", tiles),
         **frame.replays_context(figures.replayed),
         answer=delivered_text(tiles.success, before.sums.success, frame.before_text),
         destinations=destinations,
@@ -131,7 +131,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
     return page(
         request,
         "insights/troubleshooting.html",
-        **frame.context("troubleshooting"),
+        **frame.context("troubleshooting", tiles),
         **frame.replays_context(figures.replayed),
         tiles=_trouble_tiles(tiles, frame, untagged),
         reasons=reasons,

@@ -22,6 +22,7 @@ from heliograph.deliveries import outcome_numbers
 from heliograph.deliveries.account_reader import AccountReader, account_reader
 from heliograph.deliveries.outcome_hours import outcome_columns
 from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.figures import Figures
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.current_event import current_event
 from heliograph.insights.figure_scope import FigureScope
@@ -250,8 +251,11 @@ class Frame(FigureScope):
         empty = max(0, min(sum(1 for end in edges[1:] if end <= created), len(edges) - 1 - FEWEST_COLUMNS))
         return 0 if any(any(each[:empty]) for each in values) else empty
 
-    def context(self, tab: str) -> dict[str, Any]:
-        """The context of insights/head.html."""
+    def context(self, tab: str, sums: Figures | None = None) -> dict[str, Any]:
+        """The context of insights/head.html.
+
+        sums: the figures of the period and mode, for the numbers beside Troubleshooting; None for a period that cannot be read
+        """
         window, periods = self.window, self._periods()
         return {
             "here": self.key,
@@ -260,6 +264,8 @@ class Frame(FigureScope):
             if self.integration
             else _("All events, registrations and flows of the account, over every integration."),
             "tab": tab,
+            "waiting": sums.in_retry_queue - sums.untagged if sums else 0,  # what waits for a tag has a name of its own (N2)
+            "failed": sums.failed if sums else 0,
             "tests_only": self.tests_only and self.mode is Mode.LIVE,
             "modes": [
                 (_("Live Flows"), self._page_url(mode=None), self.mode is Mode.LIVE),
