@@ -118,7 +118,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {
         ProblemType(
             "too-much-work",
             HTTPStatus.TOO_MANY_REQUESTS,
-            "The account has as many jobs, tests or full reads as it may. `detail` says what to do, and `Retry-After` when to try again.",
+            "The account has as many jobs, tests, full reads or plans of configuration files as it may. `detail` says what to do, and `Retry-After` when to try again.",
         ),
         ProblemType("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "Heliograph failed with an internal error. Its log has more."),
         ProblemType("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be used now. Try again later (`Retry-After`)."),

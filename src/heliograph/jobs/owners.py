@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MARK: Final = "lock-"
 """Prefix of the key in the name of an owner that holds a lock. Owners without it are judged by their lease alone."""
 ADVISORY: Final = 7
-"""The class of the advisory locks on PostgreSQL. The others: 1 and 2 for configuration, 3 folding, 4 migrations, 5 retention, 6 an account's jobs."""
+"""The class of the advisory locks on PostgreSQL. The others: 1 and 2 for configuration, 3 folding, 4 migrations, 5 retention, 6 an account’s jobs, 8 plans."""
 _NUMBERS = itertools.count(1)
 
 

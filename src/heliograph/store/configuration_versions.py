@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,18 @@ _SAVES = 3
 MOST_SAVED = 50
 """Versions that `versions_saved` looks at."""
 _EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size
+
+_takes_locks: ContextVar[bool] = ContextVar("takes_locks", default=True)
+
+
+@contextmanager
+def without_locks() -> Iterator[None]:
+    """Inside this context a saver takes no locks. For a rehearsal, of which nobody sees anything (`store.rehearsal`)."""
+    token = _takes_locks.set(False)
+    try:
+        yield
+    finally:
+        _takes_locks.reset(token)
 
 
 def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -51,8 +65,8 @@ def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[in
 def lock_exclusive(
     db: Database, *, accounts: Iterable[int] = (), events: Iterable[tuple[int, int]] = (), read_accounts: Iterable[int] = ()
 ) -> None:
-    """Takes all locks of a saver at once: exclusive for what it writes, shared for what it only reads."""
-    if db.vendor == "postgresql":
+    """Takes all locks of a saver at once: exclusive for what it writes, shared for what it only reads. A rehearsal takes none."""
+    if db.vendor == "postgresql" and _takes_locks.get():
         written = _keys(accounts, events)
         for scope, key in sorted({*written, *_keys(read_accounts, ())}):
             share = "" if (scope, key) in written else "_shared"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -101,6 +102,13 @@ class ConfigurationFile:
 def place_of(section: Section) -> str:
     """Where the entries of a section stand in the file: “flows”, or “events.questions” below an event."""
     return f"events.{section.name}" if isinstance(section, EventSetup) else section.name
+
+
+def check_sections(content: Mapping[str, Any]) -> None:
+    """Raises FileRefused if the file has MOST_PROBLEMS sections that do not exist: before any transaction, whatever else it has."""
+    unknown = list(islice((name for name in content if name not in TOP and name != VERSION_MEMBER), MOST_PROBLEMS))
+    if len(unknown) == MOST_PROBLEMS:
+        raise FileRefused([_no_section(name) for name in unknown])
 
 
 def read_file(content: Mapping[str, Any], names: AccountNames) -> ConfigurationFile:

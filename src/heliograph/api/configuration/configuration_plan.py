@@ -1,7 +1,7 @@
 """Plans and applies a configuration file (B5).
 
-A plan is what applying does: it saves the file by the services of the pages, compares the account before and after, and rolls everything
-back. Only entries that differ are saved, so a file that changes nothing costs a few reads.
+A plan is what applying does: it saves the file by the services of the pages and compares the account before and after, in a rehearsal, which
+holds no lock that others need. Only entries that differ are saved, so a file that changes nothing costs a few reads.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from heliograph.api.configuration.configuration_file import (
     SECTIONS,
     ConfigurationFile,
     FileRefused,
+    check_sections,
     export,
     place_of,
     read_file,
@@ -30,9 +31,11 @@ from heliograph.api.configuration.configuration_file import (
 from heliograph.api.configuration.configuration_text import read_text
 from heliograph.api.configuration.entry_matches import EntryMatches
 from heliograph.api.configuration.event_sections import EventSetup
+from heliograph.api.configuration.plan_rehearsal import check_other_processes, hidden_tables, one_plan
 from heliograph.api.configuration.planned_changes import (
     Account,
     ChangeKind,
+    Drift,
     FlowRules,
     PlannedChange,
     compared_accounts,
@@ -49,6 +52,7 @@ from heliograph.setup.services.setup_save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import watching_flows_once
 from heliograph.setup.setup_errors import Invalid
+from heliograph.store.rehearsal import hide_tables, rehearsal
 
 MOST_AT_ONCE: Final = 500
 """How many things one request or one form may change."""
@@ -122,11 +126,15 @@ class FileToApply:
 
 
 def plan_file(account: int, file: FileToApply, *, by: str) -> Plan:
-    """What applying the file would do. Nothing is saved. Raises BadText, FileRefused."""
+    """What applying the file would do. Nothing is saved, and nobody waits for it. Raises BadText, FileRefused, PlanRunning."""
     content = read_text(file.text)
-    with django_transaction.atomic(), scope(account=account):
-        plan, _file, _after = _saved(account, content, file, by=by)
-        django_transaction.set_rollback(True)
+    check_sections(content)
+    with one_plan(account), rehearsal(), scope(account=account):
+        check_other_processes(account)
+        names = AccountNames.of_account(account)
+        drifts = _drifts(read_all(names), names)
+        hide_tables(account, hidden_tables())
+        plan, _file, _after = _saved(account, content, file, by=by, drifts=drifts)
     return plan
 
 
@@ -142,6 +150,7 @@ def apply_file(account: int, file: FileToApply, *, by: str) -> tuple[Plan, Appli
 
 def apply_content(account: int, content: Mapping[str, Any], file: FileToApply, *, by: str) -> tuple[Plan, AppliedFile]:
     """Like `apply_file`, for a file that was read."""
+    check_sections(content)
     with django_transaction.atomic(), scope(account=account):
         plan, read, after = _saved(account, content, file, by=by)
         if not all(file.allows(change) for change in plan.refused):
@@ -164,13 +173,27 @@ def export_account(account: int, only: Sequence[str] = ()) -> dict[str, Any]:
 # --- saving
 
 
-def _saved(account: int, content: Mapping[str, Any], file: FileToApply, *, by: str) -> tuple[Plan, ConfigurationFile, Account]:
-    """Saves the file in the transaction that is open, and compares."""
+type Drifts = Mapping[tuple[str, int], Drift | None]
+"""What was changed by hand since the newest file, by section and id."""
+
+
+def _drifts(now: Account, names: AccountNames) -> Drifts:
+    applied = newest_applied()
+    return {(each.section, each.id): each.drift for each in drifted(applied, now, names)} if applied else {}
+
+
+def _saved(
+    account: int, content: Mapping[str, Any], file: FileToApply, *, by: str, drifts: Drifts | None = None
+) -> tuple[Plan, ConfigurationFile, Account]:
+    """Saves the file in the transaction that is open, and compares.
+
+    drifts: read before, where a rehearsal hides the audit, which says who made a change; None to read them here
+    """
     with saving(account, by=by, whole_account=True, one_version=True) as transaction:
         names = AccountNames.of_account(account)
         before, config_before = read_all(names), transaction.provider.account(account)
         applied = newest_applied()
-        drifts = {(each.section, each.id): each.drift for each in drifted(applied, before, names)} if applied else {}
+        drifts = _drifts(before, names) if drifts is None else drifts
         read = read_file(content, names)
         if not config_before.signal_enabled:
             _refuse_signal(read)

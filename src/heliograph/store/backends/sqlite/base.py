@@ -8,6 +8,7 @@ takes the write lock: OPTIONS {"query_only": True}.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -64,11 +65,25 @@ class LockingCursor(base.SQLiteCursorWrapper):
 class DatabaseWrapper(base.DatabaseWrapper):
     """See the module's docstring. OPTIONS: `query_only` makes the connection read-only."""
 
+    transaction_mode: str | None
+
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         self._write_lock: WriteLock | None = None
         self._log: Log | None = None
         self._holds_write_lock = False
+        self._is_unlocked = False
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """Transactions inside the block take no write lock: they read one state of the file, and write temporary tables only."""
+        self.ensure_connection()
+        mode, self.transaction_mode = self.transaction_mode, None
+        self._is_unlocked = True
+        try:
+            yield
+        finally:
+            self._is_unlocked, self.transaction_mode = False, mode
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -105,7 +120,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _take(self) -> None:
-        if self._write_lock is not None and not self._holds_write_lock:
+        if self._write_lock is not None and not self._holds_write_lock and not self._is_unlocked:
             self._write_lock.acquire()
             self._holds_write_lock = True
 
