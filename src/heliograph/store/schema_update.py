@@ -15,11 +15,13 @@ from typing import Final
 
 import structlog
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store import driver_errors, search_index
+from heliograph.store.database_trouble import detail_of
 from heliograph.store.deferred_indexes import restore
 from heliograph.store.django_database import of_django
 from heliograph.store.sqlite_database import open_sqlite
@@ -36,9 +38,16 @@ LOCK_PAUSE: Final = 2.0
 PATIENCE: Final = 600.0
 """Seconds after which a migration that gets no table is given up."""
 
+_OTHER_TABLES: Final = ("no such table", "no such column", "already exists", "duplicate column")
+"""What SQLite says, without a code of its own, of a statement that does not fit the tables."""
+
 
 class TableIsBusy(HeliographError):
     """A migration did not get a table that others use all the time."""
+
+
+class MigrationDoesNotFit(HeliographError):
+    """The tables are not those that the migrations before this one make: no release has made them."""
 
 
 def unapplied() -> list[str]:
@@ -69,13 +78,17 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
 
 
 def _apply() -> None:
-    """Applies the missing migrations. Raises TableIsBusy. A migration that was applied stays applied."""
+    """Applies the missing migrations. Raises TableIsBusy, or MigrationDoesNotFit. A migration that was applied stays applied."""
     began = time.monotonic()
     with short_lock_waits():
         for attempt in itertools.count(1):
             try:
                 call_command("migrate", interactive=False, verbosity=0)
+            except (ProgrammingError, InconsistentMigrationHistory) as error:
+                raise _does_not_fit(error) from error
             except OperationalError as error:
+                if connection.vendor == "sqlite" and any(words in str(error) for words in _OTHER_TABLES):
+                    raise _does_not_fit(error) from error
                 if not isinstance(error.__cause__, (*driver_errors.lock_timeouts(), *driver_errors.lost_races())):
                     raise
                 if time.monotonic() - began > PATIENCE:
@@ -88,6 +101,14 @@ def _apply() -> None:
             else:
                 return
             time.sleep(LOCK_PAUSE)
+
+
+def _does_not_fit(error: Exception) -> MigrationDoesNotFit:
+    log.debug("migration_does_not_fit", exc_info=error)
+    return MigrationDoesNotFit(
+        f"The migration {unapplied()[0]} does not fit the tables of this database ({detail_of(error)}): a build that was never released has made them."
+        " Use the build that made it, restore a backup of a release, or begin with an empty database. Nothing of this migration was changed."
+    )
 
 
 @contextlib.contextmanager
