@@ -102,7 +102,9 @@ def test_O3_a_migration_that_does_not_fit_the_tables_is_said_in_a_sentence(helio
     with closing(fresh_database.open()) as db, db.transaction():
         db.run("DELETE FROM django_migrations WHERE app = 'sources' AND name = '0009_refused_rows'")
     for arguments in (("serve",), ("migrate",)):
-        command = heliograph.run(*arguments, HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
+        command = heliograph.run(
+            *arguments, HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}"
+        )
         assert command.returncode == 1, command.output
         assert "The migration sources.0009_refused_rows does not fit the tables of this database" in command.output
         assert "Traceback" not in command.output
