@@ -24,6 +24,11 @@ ERASURES = 4
 """Stands in what `lock_and_read` returns for the accounts that have erased codes. No row of config_version has it."""
 _SAVES = 3
 """The scope of the row in config_version that counts all saves of an account. No configuration has this count as its version."""
+OF_ACCOUNT = (
+    f"scope IN ({ACCOUNT}, {_SAVES}) AND scope_id = :account"
+    f" OR scope = {EVENT} AND scope_id IN (SELECT id FROM {{schema}}.event WHERE account_id = :account)"
+)
+"""The condition of an account's rows of config_version, with {schema} before the other table."""
 MOST_SAVED = 50
 """Versions that `versions_saved` looks at."""
 _EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size

@@ -78,6 +78,9 @@ class Database(Protocol):
     def lock(self, scope: int, key: int) -> None:
         """Takes the lock of these two 32-bit numbers until the transaction ends. Does nothing on SQLite, which has one writer anyway."""
 
+    def try_lock(self, scope: int, key: int) -> bool:
+        """Takes that lock if it is free, without waiting. Returns False if another transaction holds it. Always True on SQLite."""
+
     def limit_statements(self, milliseconds: int) -> None:
         """Cancels statements of this transaction that take longer. Does nothing on SQLite, whose statements wait for nobody."""
 

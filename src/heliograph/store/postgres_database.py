@@ -112,6 +112,10 @@ class PostgresDatabase:
     def lock(self, scope: int, key: int) -> None:
         self.all("SELECT pg_advisory_xact_lock(:scope, :key)", {"scope": scope, "key": key})
 
+    def try_lock(self, scope: int, key: int) -> bool:
+        ((is_held,),) = self.all("SELECT pg_try_advisory_xact_lock(:scope, :key)", {"scope": scope, "key": key})
+        return bool(is_held)
+
     def limit_statements(self, milliseconds: int) -> None:
         self.run(f"SET LOCAL statement_timeout = {int(milliseconds)}")
 

@@ -116,6 +116,9 @@ class SqliteDatabase:
     def lock(self, scope: int, key: int) -> None:
         pass
 
+    def try_lock(self, scope: int, key: int) -> bool:
+        return True
+
     def limit_statements(self, milliseconds: int) -> None:
         pass
 

@@ -12,6 +12,7 @@ from django.apps import apps
 from django.db import connection
 
 from heliograph.domain.errors import TooMuchWork
+from heliograph.store import configuration_versions
 from heliograph.store.django_database import of_django
 from heliograph.store.rehearsal import HiddenTable
 
@@ -21,8 +22,7 @@ _SET_UP: Final = ("setup", "connections", "mappings", "flows")
 _COPIED: Final = {
     "accounts_account": "id = :account",
     "config_history": f"{_OF_ACCOUNT} AND until IS NULL",
-    "config_version": "scope IN (1, 3) AND scope_id = :account"
-    " OR scope = 2 AND scope_id IN (SELECT id FROM {schema}.event WHERE account_id = :account)",
+    "config_version": configuration_versions.OF_ACCOUNT,
     "sequence": "1 = 1",
     **dict.fromkeys(
         ("connection_state", "event", "notification_rule", "notification_settings", "oauth_access", "secret", "source", "source_secret"),
@@ -36,7 +36,7 @@ _ADDED_TO: Final = (
 )
 """Tables of what happens. Saving a file adds to them and reschedules what waits there, which a plan does not show."""
 
-_ADVISORY: Final = 8
+_LOCK: Final = 8
 """The class of the advisory locks on PostgreSQL (`jobs.owners` lists the others)."""
 
 _planned: set[int] = set()
@@ -69,12 +69,8 @@ def one_plan(account: int) -> Iterator[None]:
 
 def check_other_processes(account: int) -> None:
     """Raises PlanRunning while another process makes a plan of the account. Inside the transaction of the rehearsal."""
-    if connection.vendor == "postgresql":
-        ((is_ours,),) = of_django(connection).all(
-            "SELECT pg_try_advisory_xact_lock(:kind, :account)", {"kind": _ADVISORY, "account": account}
-        )
-        if not is_ours:
-            raise PlanRunning
+    if not of_django(connection).try_lock(_LOCK, account):
+        raise PlanRunning
 
 
 @cache

@@ -13,6 +13,8 @@ from pyroaring import BitMap
 from heliograph.domain.figures import Delta, merged
 from heliograph.store.database import Database
 
+_LOCK = 3
+"""The class of the advisory locks on PostgreSQL (`jobs.owners` lists the others)."""
 FOLD_ROWS = 5_000
 BITMAP_UNITS = (60, 1440)  # minutes: by hour and by day
 
@@ -48,10 +50,8 @@ def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
 def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
     """Adds up to `limit` delta rows of an account to its sums and bitmaps and deletes them. Returns how many. One folder per account at a
     time."""
-    if db.vendor == "postgresql":
-        ((is_ours,),) = db.all("SELECT pg_try_advisory_xact_lock(3, :account)", {"account": account})
-        if not is_ours:
-            return 0
+    if not db.try_lock(_LOCK, account):
+        return 0
     rows = db.all(
         "DELETE FROM figure_delta WHERE id IN (SELECT id FROM figure_delta WHERE account_id = :account ORDER BY id LIMIT :limit)"
         " RETURNING minute, mode, integration, flow_id, connection_id, category, measure, n, serials",
