@@ -72,19 +72,26 @@ def timestamp(unit: TimeUnit, at: int) -> str:
     return str(at // SECOND if unit is TimeUnit.SECONDS else at // 1000)
 
 
-def signature(verification: Verification, secret: str, body: bytes, at: int, id: str) -> str:
-    """One item of the signature's header, with its prefix."""
+def signed_text(verification: Verification, body: bytes, at: int, id: str) -> bytes:
+    """What a sender signs."""
     parts = {SignedPart.ID: id.encode(), SignedPart.TIMESTAMP: timestamp(verification.unit, at).encode(), SignedPart.BODY: body}
-    text = b"".join(part.text.encode() if isinstance(part, SignedText) else parts[part] for part in verification.signed)
-    if verification.algorithm is Algorithm.ED25519:
+    return b"".join(part.text.encode() if isinstance(part, SignedText) else parts[part] for part in verification.signed)
+
+
+def signature(verification: Verification, secret: str, body: bytes, at: int, id: str, made: bytes = b"") -> str:
+    """One item of the signature's header, with its prefix. made: a signature that somebody got otherwise"""
+    text = signed_text(verification, body, at, id)
+    if not made and verification.algorithm is Algorithm.ED25519:
         made = SIGNING_KEY.sign(text)
-    else:
+    elif not made:
         made = hmac.new(_key(verification, secret), text, verification.algorithm.value).digest()
     return verification.prefix + (made.hex() if verification.encoding is SignatureEncoding.HEX else base64.b64encode(made).decode())
 
 
-def headers_of(verification: Verification, secret: str, body: bytes = BODY, at: int = NOW, id: str = CALL_ID) -> dict[str, str]:
-    """What a sender sends to prove itself, by lower-case names."""
+def headers_of(
+    verification: Verification, secret: str, body: bytes = BODY, at: int = NOW, id: str = CALL_ID, made: bytes = b""
+) -> dict[str, str]:
+    """What a sender sends to prove itself, by lower-case names. made: a signature that somebody got otherwise"""
     match verification.proof:
         case Proof.NONE | Proof.PATH:
             return {}
@@ -93,7 +100,7 @@ def headers_of(verification: Verification, secret: str, body: bytes = BODY, at: 
         case Proof.TOKEN:
             headers = {verification.headers[0]: (verification.prefix + secret).encode().decode("latin-1")}
         case Proof.SIGNATURE:
-            items = [signature(verification, secret, body, at, id)]
+            items = [signature(verification, secret, body, at, id, made)]
             if verification.timestamp is not None and verification.timestamp.kind is PlaceKind.ITEM:
                 items.insert(0, verification.timestamp.name + timestamp(verification.unit, at))
             headers = {verification.headers[0]: verification.delimiter.join(items)}

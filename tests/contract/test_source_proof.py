@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.db import connection
 from django_scopes import scope
 from tests.builders.account import Acme, acme
 from tests.builders.inbound_calls import BODY, NOW, proven_call, secret_for
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.accounts.vault import vault
-from heliograph.domain.source.handshake import META
+from heliograph.domain.source.handshake import META, X_CRC, ZOOM, Handshake
 from heliograph.domain.source.inbound_request import Accepted, RefusalReason, Refused
 from heliograph.domain.source.verification import Algorithm, Verification
 from heliograph.domain.source.verification_presets import PRESETS
@@ -100,6 +104,30 @@ def test_S2_what_a_newer_release_has_saved_takes_nothing(made: Acme) -> None:
         for settings in ('{"verification": {"proof": "passkey"}}', "[]", '{"verification": 1}', "{}"):
             Source.objects.filter(pk=row.pk).update(settings=settings)
             assert at_door(transaction, row).verification is None
+
+
+@pytest.mark.parametrize(
+    ("handshake", "proof", "marked"),
+    [
+        (X_CRC, "github", True),
+        (replace(ZOOM, signed=False), "zoom", True),
+        (ZOOM, "zoom", False),
+        (META, "github", False),
+        (None, "github", False),
+    ],
+)
+def test_S2_an_update_marks_the_secrets_that_signed_for_strangers(
+    made: Acme, handshake: Handshake | None, proof: str, marked: bool
+) -> None:
+    migration: Any = importlib.import_module("heliograph.sources.migrations.0010_exposed_secrets")
+    with made.setting_up() as transaction:
+        row = source(transaction, PRESETS[proof].verification)
+        save_proof(transaction, row.pk, SourceProof(PRESETS[proof].verification, handshake))
+        add_secret(transaction, row.pk)
+        migration.mark(None, SimpleNamespace(connection=connection))
+        assert [secret.exposed_until is not None for secret in secrets_of(row)] == [marked]
+        add_secret(transaction, row.pk)
+        assert [secret.exposed_until is not None for secret in secrets_of(row)] == [marked, False]
 
 
 def test_C5_the_audit_holds_no_secret_and_no_token_of_a_handshake(made: Acme) -> None:

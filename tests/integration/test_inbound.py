@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
@@ -20,7 +21,7 @@ from tests.builders.running_account import RunningAccount
 from tests.doors import JSON, VAULT, Said, Sender, acme, add_secret, document, make_source, opened
 from tests.waiting import PATIENCE, until
 
-from heliograph.domain.source.handshake import ANY_GET, GRAPH, META
+from heliograph.domain.source.handshake import ANY_GET, GRAPH, META, X_CRC
 from heliograph.domain.source.inbound_request import RefusalReason
 from heliograph.domain.source.verification import Proof, TimeUnit, Verification
 from heliograph.domain.source.verification_presets import PRESETS
@@ -219,6 +220,16 @@ def test_S2_handshakes_are_answered_and_nothing_of_them_is_stored(sender: Sender
     assert refusals(sender) == {RefusalReason.WRONG_HANDSHAKE: 1, RefusalReason.WRONG_SIGNATURE: 1}
 
 
+def test_S2_no_handshake_signs_a_call_for_a_stranger(sender: Sender) -> None:
+    make_source(sender.acme.db, "x", GITHUB, "s", handshake=X_CRC)
+    for text in (BODY.decode(), "12345", "true"):
+        asked = sender.post(b"", path=f"/in/x?crc_token={quote(text)}", method="GET", Authorization="")
+        made = base64.b64decode(asked.json["response_token"].removeprefix("sha256=")) if asked.status == 200 else b"\0" * 32
+        assert send(sender, {"x-hub-signature-256": f"sha256={made.hex()}"}, text.encode(), path="x").status == 401
+    assert stored(sender) == []
+    assert refusals(sender) == {RefusalReason.WRONG_HANDSHAKE: 1, RefusalReason.WRONG_SIGNATURE: 1, RefusalReason.ONE_WORD: 2}
+
+
 def test_S2_only_a_post_brings_anything(sender: Sender) -> None:
     make_source(sender.acme.db, PATH, Verification(Proof.NONE))
     for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"):
@@ -362,7 +373,7 @@ def test_H1_a_head_with_two_readings_is_refused_here_too(sender: Sender, name: s
     assert stored(sender) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 200_000, b"\xff\xfe", b"null", b'{"a": ' * 5_000, b"a=1&payload=%5B", b"\0" * 10])
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 200_000, b"\xff\xfe", b"[null]", b'{"a": ' * 5_000, b"a=1&payload=%5B", b"\0" * 10])
 def test_S2_no_body_is_lost_that_its_sender_has_signed(sender: Sender, body: bytes) -> None:
     """What is no JSON is said where it is recorded; the sender would only repeat it."""
     typeform = PRESETS["typeform"]

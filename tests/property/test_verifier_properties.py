@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
+from dataclasses import replace
+from urllib.parse import urlencode
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.builders.inbound_calls import BODY, NOW, SECOND, check_ed25519, headers_of, proven_call, secret_for
+from tests.builders.inbound_calls import BODY, CALL_ID, NOW, SECOND, call, check_ed25519, headers_of, proven_call, secret_for, signed_text
 
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
-from heliograph.domain.source.handshake import HANDSHAKES, HandshakeAnswer, respond
+from heliograph.domain.source.handshake import (
+    HANDSHAKES,
+    X_CRC,
+    ChallengePlace,
+    Handshake,
+    HandshakeAnswer,
+    HandshakeMethod,
+    Reply,
+    ReplyMember,
+    respond,
+)
 from heliograph.domain.source.inbound_request import Accepted, InboundRequest, Refused, SourceSecret
-from heliograph.domain.source.verification import Proof, Verification, VerificationError
+from heliograph.domain.source.verification import (
+    Place,
+    PlaceKind,
+    Proof,
+    SecretForm,
+    SignatureEncoding,
+    SignedPart,
+    SignedText,
+    TimeUnit,
+    Verification,
+    VerificationError,
+)
 from heliograph.domain.source.verification_presets import PRESETS
 from heliograph.domain.source.verifier import verify
 
@@ -47,7 +72,7 @@ def test_S2_what_nobody_signed_is_refused_and_nothing_raises(
     assert isinstance(verdict, Refused) or (row.proof is not Proof.SIGNATURE and verdict.secret_id != own.id)
 
 
-@given(SIGNED, st.binary(max_size=200), st.data())
+@given(SIGNED, st.binary(max_size=200).map(lambda body: b"{" + body), st.data())
 def test_S2_a_signed_call_with_one_byte_changed_is_refused(row: Verification, body: bytes, data: st.DataObject) -> None:
     secrets = [SourceSecret(1, secret_for(row))]
     request = proven_call(row, secret_for(row), body)
@@ -69,6 +94,66 @@ def test_S2_no_question_makes_a_handshake_raise(name: str, row: Verification, se
     answer = respond(HANDSHAKES[name], row, secrets, request, NOW, check_ed25519=check_ed25519)
     if isinstance(answer, HandshakeAnswer) and HANDSHAKES[name].signed:
         assert isinstance(verify(row, secrets, request, NOW, check_ed25519=check_ed25519), Accepted)
+
+
+OWN = st.builds(
+    Verification,
+    st.just(Proof.SIGNATURE),
+    headers=st.just(("x-signature",)),
+    prefix=st.sampled_from(["", "v1="]),
+    encoding=st.sampled_from(SignatureEncoding),
+    secret_form=st.sampled_from(SecretForm),
+    signed=st.lists(st.sampled_from([SignedPart.ID, SignedPart.TIMESTAMP, SignedText("."), SignedText("ab-")]), max_size=3).map(
+        lambda parts: (*parts, SignedPart.BODY, SignedPart.TIMESTAMP)
+    ),
+    timestamp=st.sampled_from([Place(PlaceKind.HEADER, "x-time"), Place(PlaceKind.HEADER, "x-time")]),
+    unit=st.sampled_from(TimeUnit),
+    id=st.just(Place(PlaceKind.HEADER, "x-id")),
+)
+"""Signatures that somebody has put together from parts."""
+QUESTIONS = st.builds(
+    Handshake,
+    st.sampled_from(HandshakeMethod),
+    st.sampled_from([place for place in ChallengePlace if place is not ChallengePlace.NOWHERE]),
+    st.just("challenge"),
+    members=st.sampled_from(Reply).map(lambda reply: (ReplyMember("signed", reply), ReplyMember("also", Reply.HMAC_HEX))),
+)
+CALLS = st.sampled_from([b"", b"1", b"true", b"abc", b"{}", b"[]", BODY]) | st.binary(max_size=300) | st.text(max_size=60).map(str.encode)
+
+
+def question(handshake: Handshake, challenge: str) -> InboundRequest:
+    """A handshake as anybody can send it."""
+    match handshake.place:
+        case ChallengePlace.QUERY:
+            return call({}, b"", method=handshake.method, query=urlencode({handshake.challenge: challenge}))
+        case ChallengePlace.HEADER:
+            return call({handshake.challenge: challenge}, b"", method=handshake.method)
+        case _:
+            return call({}, json.dumps({handshake.challenge: challenge}).encode(), method=handshake.method)
+
+
+def hmac_in(answer: HandshakeAnswer) -> bytes:
+    """The HMAC that an answer contains."""
+    members = json.loads(answer.body)
+    if "also" in members:
+        return bytes.fromhex(members["also"])
+    return base64.b64decode(members["response_token"].removeprefix("sha256="))
+
+
+@given(SIGNED | OWN, QUESTIONS | st.just(X_CRC), CALLS, st.booleans())
+@example(PRESETS["github"].verification, X_CRC, BODY, False)
+@example(PRESETS["github"].verification, X_CRC, b"12345", False)
+@example(PRESETS["ticket-tailor"].verification, X_CRC, b"12345", False)
+def test_S2_no_handshake_signs_a_call(row: Verification, handshake: Handshake, body: bytes, signed_by_nobody: bool) -> None:
+    """A stranger lets a handshake sign what a call would sign, and sends the call with that."""
+    secrets = [SourceSecret(1, secret_for(row))]
+    text = signed_text(row, body, NOW, CALL_ID).decode("utf-8", "replace")
+    proof = Verification(Proof.NONE) if signed_by_nobody else row
+    answer = respond(replace(handshake, signed=signed_by_nobody), proof, secrets, question(handshake, text), NOW)
+    if not isinstance(answer, HandshakeAnswer):
+        return
+    forged = call(headers_of(row, "", body, made=hmac_in(answer)), body)
+    assert isinstance(verify(row, secrets, forged, NOW, check_ed25519=check_ed25519), Refused)
 
 
 @given(JSON)

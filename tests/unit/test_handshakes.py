@@ -16,13 +16,16 @@ from heliograph.domain.source.handshake import (
     ANY_GET,
     GRAPH,
     HANDSHAKES,
+    LARGEST_QUESTION,
     META,
     OKTA,
     SLACK,
     X_CRC,
     ZOOM,
+    ChallengePlace,
     Handshake,
     HandshakeAnswer,
+    HandshakeMethod,
     respond,
 )
 from heliograph.domain.source.inbound_request import InboundRequest, RefusalReason, Refused, SourceSecret
@@ -111,7 +114,28 @@ def test_S2_no_challenge_that_is_long_or_unprintable_is_sent_back(odd: str) -> N
     "body", [b"", b"[]", b"null", b'{"type": "url_verification"}', b'{"type": "url_verification", "challenge": 1}', b"[" * 9_000]
 )
 def test_S2_what_is_no_question_goes_to_the_verifier(body: bytes) -> None:
-    assert answer(SLACK, call({}, body)) is None
+    slack = PRESETS["slack"].verification
+    assert answer(SLACK, call(headers_of(slack, "newest", body), body), verification=slack) is None
+
+
+def test_S2_what_should_be_signed_and_is_not_is_refused_before_it_is_read() -> None:
+    assert answer(SLACK, call({}, b"[" * 1_000_000), verification=PRESETS["slack"].verification) == Refused(RefusalReason.NO_SIGNATURE)
+
+
+def test_S2_a_question_that_nobody_signed_is_small() -> None:
+    asks = Handshake(HandshakeMethod.POST, ChallengePlace.MEMBER, "challenge")
+    assert answer(asks, call({}, json.dumps({"challenge": "abc"}).encode())) == "abc"
+    assert answer(asks, call({}, json.dumps({"challenge": "abc", "more": " " * LARGEST_QUESTION}).encode())) is None
+
+
+@pytest.mark.parametrize("challenge", ['{"code": "R1"}', "a b", "a=b", "v0:1", "x" * 201, "", "é"])
+def test_S2_an_unsigned_question_gets_the_hmac_of_one_word_only(challenge: str) -> None:
+    assert answer(X_CRC, get({"crc_token": challenge})) == Refused(RefusalReason.WRONG_HANDSHAKE)
+    signed_by_nobody = replace(X_CRC, signed=True)
+    assert answer(signed_by_nobody, get({"crc_token": challenge}), verification=Verification(Proof.NONE)) == Refused(
+        RefusalReason.WRONG_HANDSHAKE
+    )
+    assert isinstance(answer(X_CRC, get({"crc_token": "a-Word_9" * 25})), dict)
 
 
 @pytest.mark.parametrize("name", HANDSHAKES)

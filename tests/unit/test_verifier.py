@@ -155,6 +155,12 @@ def test_S2_a_changed_body_is_refused(row: Verification) -> None:
         assert judge(row, call(headers, body), secret(row)) is RefusalReason.WRONG_SIGNATURE
 
 
+@each({name: row for name, row in SIGNED.items() if row.signed == (SignedPart.BODY,)})
+def test_S2_one_word_is_no_call_though_it_is_signed(row: Verification) -> None:
+    for body in (b"12345", b"true", b"a-Word_9"):
+        assert judge(row, proven_call(row, secret_for(row), body), secret(row)) is RefusalReason.ONE_WORD
+
+
 @each(DATED)
 def test_S2_the_tolerance_holds_both_ways(row: Verification) -> None:
     assert row.tolerance == 300

@@ -97,6 +97,7 @@ class SourceSecret(models.Model):
     created_by = models.CharField(max_length=60)
     ends = MicrosField(null=True, blank=True)  # from then on it is not accepted
     used = MicrosField(null=True, blank=True)
+    exposed_until = MicrosField(null=True, blank=True)  # until then a release before signed with it what strangers asked for
 
     objects: ClassVar = ScopedManager(account="account")
 

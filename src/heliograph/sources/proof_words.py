@@ -46,6 +46,7 @@ REFUSALS: Final = {
     RefusalReason.UNREADABLE_SIGNATURE: gettext_lazy("The header has no signature of the chosen form"),
     RefusalReason.TOO_MANY_SIGNATURES: gettext_lazy("The header contains too many signatures"),
     RefusalReason.WRONG_SIGNATURE: gettext_lazy("The signature does not fit"),
+    RefusalReason.ONE_WORD: gettext_lazy("Only one word is signed, as in a handshake: this is no registration"),
     RefusalReason.WRONG_TOKEN: gettext_lazy("The token does not fit"),
     RefusalReason.WRONG_PASSWORD: gettext_lazy("The user or the password does not fit"),
     RefusalReason.WRONG_PATH: gettext_lazy("The address does not end with the secret"),

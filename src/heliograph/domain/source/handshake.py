@@ -2,6 +2,9 @@
 
 A handshake is data: which call is one, where its challenge is, and what the answer contains. `respond` answers it; any other call goes to the
 verifier. The handshakes of known senders are HANDSHAKES.
+
+A handshake that is not signed may be a stranger's. If its answer is an HMAC, it signs only what `verifier.is_one_word` says, and the verifier
+takes no call whose signed text is that: so nobody gets a signature of a call.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from heliograph.domain.mapping.json_bodies import Body, BodyError, Members
 from heliograph.domain.mapping.paths import look_up, parse_path
 from heliograph.domain.source.call_body import NoCallBody, read_call_body
 from heliograph.domain.source.inbound_request import InboundRequest, RefusalReason, Refused, SourceSecret
-from heliograph.domain.source.verification import Algorithm, Verification, VerificationError, check_member_path
-from heliograph.domain.source.verifier import CheckEd25519, Unusable, digest, secret_key, verify
+from heliograph.domain.source.verification import Algorithm, Proof, Verification, VerificationError, check_member_path
+from heliograph.domain.source.verifier import CheckEd25519, Unusable, digest, is_one_word, secret_key, verify
 
 LONGEST_CHALLENGE: Final = 1_000
+LARGEST_QUESTION: Final = 16 * 1024
+"""Bytes of a body in which a challenge is looked for, unless the body is signed: what a stranger sends is hardly read."""
 MOST_MEMBERS: Final = 5
 
 
@@ -97,6 +102,11 @@ class Handshake:
     def needs_token(self) -> bool:
         """True if it answers nobody before a token was typed."""
         return bool(self.token_parameter) and not self.token
+
+    def signs_for_strangers(self, verification: Verification) -> bool:
+        """True if an answer is an HMAC although nothing proves who asks."""
+        is_proven = self.signed and verification.proof is not Proof.NONE
+        return not is_proven and any(member.reply is not Reply.CHALLENGE for member in self.members)
 
     def to_body(self) -> dict[str, object]:
         """The JSON of a handshake, without defaults."""
@@ -202,9 +212,16 @@ def respond(
 
     secrets: newest first; the newest that is valid makes an HMAC, unless the question is signed with another one
     now: microseconds
+    A call that has to be signed and is not is refused before its body is read, whether it is a handshake or not.
     """
     if request.method != handshake.method:
         return None
+    secret = next((each for each in secrets if each.value and each.is_valid(now)), None)
+    if handshake.signed:
+        verdict = verify(verification, secrets, request, now, check_ed25519=check_ed25519)
+        if isinstance(verdict, Refused):
+            return verdict
+        secret = next((each for each in secrets if each.id == verdict.secret_id), secret)
     challenge = ""
     if handshake.place is not ChallengePlace.NOWHERE:
         text = _challenge(handshake, request)
@@ -213,16 +230,12 @@ def respond(
         challenge = text
         if len(challenge) > LONGEST_CHALLENGE or not challenge.isprintable():
             return Refused(RefusalReason.WRONG_HANDSHAKE)
+        if handshake.signs_for_strangers(verification) and not is_one_word(_bytes(challenge)):
+            return Refused(RefusalReason.WRONG_HANDSHAKE)
     if handshake.token_parameter:
         token = request.parameter(handshake.token_parameter) or ""
         if not handshake.token or not hmac.compare_digest(_bytes(handshake.token), _bytes(token)):
             return Refused(RefusalReason.WRONG_HANDSHAKE)
-    secret = next((each for each in secrets if each.value and each.is_valid(now)), None)
-    if handshake.signed:
-        verdict = verify(verification, secrets, request, now, check_ed25519=check_ed25519)
-        if isinstance(verdict, Refused):
-            return verdict
-        secret = next((each for each in secrets if each.id == verdict.secret_id), secret)
     if not handshake.members:
         return HandshakeAnswer(_bytes(challenge))
     return _json_answer(handshake, verification, secret, challenge)
@@ -260,6 +273,8 @@ def _challenge(handshake: Handshake, request: InboundRequest) -> str | None:
 
 
 def _member_challenge(handshake: Handshake, request: InboundRequest) -> str | None:
+    if not handshake.signed and len(request.body) > LARGEST_QUESTION:
+        return None
     types = request.values("content-type")
     try:
         value = read_call_body(request.body, types[0] if types else "")

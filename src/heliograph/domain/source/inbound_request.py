@@ -69,6 +69,8 @@ class RefusalReason(StrEnum):
     TOO_MANY_SIGNATURES = "too many signatures"
     WRONG_SIGNATURE = "wrong signature"
     """No signature fits: another secret, or something changed the call on its way."""
+    ONE_WORD = "one word"
+    """The signed text is one word, such as a handshake signs for anybody: no call."""
     WRONG_TOKEN = "wrong token"  # noqa: S105
     WRONG_PASSWORD = "wrong password"  # noqa: S105
     WRONG_PATH = "wrong path"

@@ -1,11 +1,12 @@
 """Checks whether a call comes from the sender that a source expects (S2).
 
     header → items → decoded signatures ─┐
-                                         ├─ compared in constant time → age → Accepted
+                                         ├─ compared in constant time → members of the body → age → Accepted
     secret → key → HMAC of signed text ──┘
 
 It fails closed: without a usable secret nothing is taken. Every listed signature is compared with each secret that is valid. Signatures are
-decoded before they are compared, so their spelling does not matter. The age counts last: only a call that is signed can be too old.
+decoded before they are compared, so their spelling does not matter. The age counts last: only a call that is signed can be too old. The body's
+JSON is read only of what is signed, or holds the token: a stranger's call costs an HMAC.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, assert_never
@@ -42,6 +44,7 @@ LONGEST_ID: Final = 200
 """Characters of a sender's identifier; of a longer one its digest is kept."""
 SECOND: Final = 1_000_000
 _LONGEST_NUMBER: Final = 15
+_ONE_WORD: Final = re.compile(rb"[A-Za-z0-9_-]{1,200}")
 
 type CheckEd25519 = Callable[[bytes, bytes, bytes], bool]
 """(public key, signature, signed text) → whether it fits. The domain knows no cryptography beyond the standard library's."""
@@ -59,7 +62,15 @@ class _Evidence(NamedTuple):
     signatures: list[bytes]
     text: bytes
     at: int | None
-    """Its timestamp in microseconds; None if it has none."""
+    """Its timestamp in microseconds; None if no header has it."""
+
+
+def is_one_word(text: bytes) -> bool:
+    """True for at most 200 letters, digits, dashes and underscores.
+
+    A handshake may sign such a text for anybody, so no call is such a text: a registration has at least a brace or a sign of equality.
+    """
+    return _ONE_WORD.fullmatch(text) is not None
 
 
 def verify(
@@ -135,7 +146,15 @@ def _signature_check(verification: Verification, request: InboundRequest, now: i
             fits = any(hmac.compare_digest(expected, signature) for signature in evidence.signatures)
         if not fits:
             return Refused(RefusalReason.WRONG_SIGNATURE)
-        return _age_refusal(verification, evidence.at, now)
+        if is_one_word(evidence.text):
+            return Refused(RefusalReason.ONE_WORD)
+        at = evidence.at
+        if at is None and verification.timestamp is not None:
+            in_body = _instant_in(_member(request, verification.timestamp.name), verification.unit)
+            if isinstance(in_body, Refused):
+                return in_body
+            at = in_body
+        return _age_refusal(verification, at, now)
 
     return check
 
@@ -194,19 +213,18 @@ def _evidence(verification: Verification, request: InboundRequest) -> _Evidence 
     signatures = list(_readable(spellings, verification.encoding))
     if not signatures:
         return Refused(RefusalReason.UNREADABLE_SIGNATURE)
-    timestamp = _value_at(verification.timestamp, request, items)
-    id = _value_at(verification.id, request, items)
+    timestamp = _value_before_proof(verification.timestamp, request, items)
+    id = _value_before_proof(verification.id, request, items)
     if isinstance(timestamp, Refused) or isinstance(id, Refused):
         return Refused(RefusalReason.HEADER_TWICE)
     if SignedPart.ID in verification.signed and not id:
         return Refused(RefusalReason.NO_ID)
     at = None
-    if verification.timestamp is not None:
-        if not timestamp:
-            return Refused(RefusalReason.NO_TIMESTAMP)
-        at = _instant(timestamp, verification.unit)
-        if at is None:
-            return Refused(RefusalReason.UNREADABLE_TIMESTAMP)
+    if verification.timestamp is not None and verification.timestamp.kind is not PlaceKind.MEMBER:
+        read = _instant_in(timestamp, verification.unit)
+        if isinstance(read, Refused):
+            return read
+        at = read
     values = {SignedPart.ID: _sent_bytes(id), SignedPart.TIMESTAMP: _sent_bytes(timestamp), SignedPart.BODY: request.body}
     text = b"".join(_bytes(part.text) if isinstance(part, SignedText) else values[part] for part in verification.signed)
     return _Evidence(signatures, text, at)
@@ -221,6 +239,11 @@ def _proof_header(names: Iterable[str], request: InboundRequest) -> str | Refuse
         if values and values[0]:
             return values[0] if len(values[0]) <= LONGEST_HEADER else Refused(RefusalReason.UNREADABLE_SIGNATURE)
     return Refused(RefusalReason.NO_SIGNATURE)
+
+
+def _value_before_proof(place: Place | None, request: InboundRequest, items: Iterable[str]) -> str | Refused:
+    """As `_value_at`, but "" for a member of the body, whose JSON is read only after the proof."""
+    return "" if place is not None and place.kind is PlaceKind.MEMBER else _value_at(place, request, items)
 
 
 def _value_at(place: Place | None, request: InboundRequest, items: Iterable[str]) -> str | Refused:
@@ -310,6 +333,14 @@ def _instant(text: str, unit: TimeUnit) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
         return None
     return int(text) * (SECOND if unit is TimeUnit.SECONDS else SECOND // 1000)
+
+
+def _instant_in(text: str, unit: TimeUnit) -> int | Refused:
+    """The instant that a call names, in microseconds."""
+    if not text:
+        return Refused(RefusalReason.NO_TIMESTAMP)
+    at = _instant(text, unit)
+    return Refused(RefusalReason.UNREADABLE_TIMESTAMP) if at is None else at
 
 
 def _age_refusal(verification: Verification, at: int | None, now: int) -> Refused | None:

@@ -104,7 +104,7 @@ def _page(request: AccountRequest, source: Source, form: ProofForm, secret_form:
     preset = PRESETS.get(source.platform)
     with read_database() as db:
         (row,) = source_rows(db, [source])
-    actors = Actors.from_stored(request.account, [secret.created_by for secret in secrets])
+    secret_rows = _secret_rows(secrets, Actors.from_stored(request.account, [secret.created_by for secret in secrets]))
     needs_secret = proof.verification is not None and proof.verification.needs_secret
     return settings_page(
         request,
@@ -129,7 +129,8 @@ def _page(request: AccountRequest, source: Source, form: ProofForm, secret_form:
         secret_refusal="" if needs_secret else " ".join(map(str, secret_form.errors.get("secret", []))),
         makes_secret=preset is None or preset.secret_origin is SecretOrigin.HELIOGRAPH,
         made=made,
-        secrets=_secret_rows(secrets, actors),
+        secrets=secret_rows,
+        has_exposed=any(row["is_exposed"] for row in secret_rows),
         secret_fields=secret_form.draw_fields("secret"),
         refusals=[
             {"reason": proof_words.refusal_words(each.reason), "count": each.count, "last": short_moment(each.last_at)}
@@ -157,6 +158,7 @@ def _secret_rows(secrets: Sequence[SourceSecret], actors: Actors) -> list[dict[s
                 "tone": "wait" if secret.ends is not None and not ended else "",
                 "used": short_moment(secret.used) if secret.used else _("None yet"),
                 "can_end": not ended,
+                "is_exposed": secret.exposed_until is not None and not ended,
             }
         )
     return rows
