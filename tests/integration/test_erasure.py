@@ -7,9 +7,11 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.databases import DatabaseFacts
+from tests.doors import make_source
 from tests.personal_data import PLANTED, kept_in
 from tests.receiver import Answer, Received
 from tests.story import Story
@@ -34,6 +36,7 @@ from heliograph.setup.setup_errors import Invalid
 from heliograph.store import erasures
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.erasures import ErasureRow
+from heliograph.store.stored_calls import pack_body, unpack_body
 
 EMAIL = f"z@{PLANTED[2]}"
 PERSON = {"first_name": PLANTED[0], "last_name": PLANTED[1], "email": EMAIL}
@@ -173,6 +176,45 @@ def test_B7_a_run_that_waits_for_a_tag_ends(story: Story, database: DatabaseFact
     assert [item["queue"] for item in story.stuck()] == ["Retry"]
     run(erase(story, "PLNT-77"))
     assert [(item["queue"], item["cause"]) for item in story.stuck()] == [("Done", "erased")]
+    assert not kept_in(database, story.db)
+
+
+def deep(levels: int, text: str) -> bytes:
+    return b"[" * levels + json.dumps(text).encode() + b"]" * levels
+
+
+def test_B7_no_stored_call_stops_an_erasure(story: Story, database: DatabaseFacts) -> None:
+    """Bodies that nobody can record, signed and stored all the same: nested too deeply, broken, in other encodings and forms."""
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in EMAIL)
+    naming = {
+        "at Python's limit": deep(900, EMAIL),
+        "below the parser's limit": deep(5_000, EMAIL),
+        "beyond it": deep(20_000, EMAIL),
+        "beyond it, never closed": b"[" * 20_000 + EMAIL.encode(),
+        "beyond it, with escapes": b"[" * 20_000 + f'"{escaped}"'.encode(),
+        "no JSON": b'{"mail": "' + EMAIL.encode(),
+        "a form": b"mail=" + quote(EMAIL, safe="").encode() + b"&a=1",
+        "UTF-16": json.dumps({"mail": EMAIL}).encode("utf-16"),
+        "broken UTF-16": json.dumps({"mail": EMAIL}).encode("utf-16")[:-2],
+        "not UTF-8": b'{"a": "\xff", "mail": "' + EMAIL.encode() + b'"}',
+        "with a byte order mark": b"\xef\xbb\xbf" + json.dumps({"mail": EMAIL}).encode(),
+        "no number": b'{"n": NaN, "mail": "' + EMAIL.encode() + b'"}',
+    }
+    others = {"another's, too deep": deep(20_000, "r1@example.org"), "empty": b"", "bytes": b"\xff\xfe\0", "another's": b'{"a": "R1"}'}
+    source = make_source(story.db, "hostile", None, account=story.account)
+    with story.db.transaction():
+        for body in (*naming.values(), *others.values()):
+            story.db.run(
+                "INSERT INTO source_call (account_id, source_id, at, body) VALUES (:account, :source, :now, :body)",
+                {"account": story.account, "source": source, "now": story.db.now(), "body": pack_body(body)},
+            )
+    story.record("PLNT-77", profile=PERSON)
+    job = run(erase(story, "PLNT-77"))
+    kept = [body and unpack_body(bytes(body)) for (body,) in story.db.all("SELECT body FROM source_call ORDER BY id")]
+    assert kept[len(naming) :] == list(others.values()), "what does not name the person stays as it came"
+    left = {name for name, body in zip(naming, kept, strict=False) if body and PLANTED[2] in json.dumps(body.decode("utf-8", "replace"))}
+    assert not left
+    assert job.counts["calls"] == len(naming)
     assert not kept_in(database, story.db)
 
 

@@ -1,13 +1,16 @@
 """Erases a person from the stored calls and pages of live sources (B7): each is read, and loses what names them.
 
 A call may bring other people, too, and may still be recorded or run again. So JSON stays JSON: only the texts that are the person's become
-empty. What is no JSON goes as a whole.
+empty. What is no JSON, or is nested too deeply to be read, goes as a whole: whoever sends it does not stop an erasure.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Final
+from urllib.parse import unquote_plus
 
 from heliograph.domain.registration.erasure import PersonWords, without_person
 from heliograph.store.database import Database
@@ -16,6 +19,7 @@ from heliograph.store.stored_calls import pack_body, unpack_body
 
 CALLS: Final = 100
 """Calls of one transaction."""
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def erase_calls(db: Database, account: int, words: PersonWords, after: int) -> tuple[int, int | None]:
@@ -58,14 +62,23 @@ def _forget_items(db: Database, account: int, words: PersonWords) -> None:
 
 
 def _body_without(body: bytes, words: PersonWords) -> bytes | None:
-    """A stored body without the person; the same if it does not name them, None if it is no JSON and does."""
-    text = unpack_body(body).decode("utf-8", "replace")
+    """A stored body without the person; the same if it does not name them, None if it cannot be read as JSON and does."""
+    sent = unpack_body(body)
     try:
-        content = json.loads(text)
-    except ValueError:
-        return None if words.are_in(text) or words.have_name_in(text) else body
-    without = without_person(content, words, quotes=True)
-    return body if without is content else pack_body(json.dumps(without).encode())
+        content = json.loads(sent)
+        without = without_person(content, words, quotes=True)
+        return body if without is content else pack_body(json.dumps(without).encode())
+    except (ValueError, RecursionError):
+        return None if any(words.are_in(text) or words.have_name_in(text) for text in _spellings(sent)) else body
+
+
+def _spellings(sent: bytes) -> Iterator[str]:
+    """What cannot be read as JSON, as text: as it stands there, with JSON's escapes resolved, and with a form's."""
+    text = sent.decode(json.detect_encoding(sent), "replace")
+    yield text
+    characters = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    yield characters.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    yield unquote_plus(text)
 
 
 def _text_without(text: str, words: PersonWords) -> str:
