@@ -180,7 +180,7 @@ def test_Y1_the_words_of_a_dry_run_are_about_what_was_accepted(site: SignalAccou
     """S-2 was sent and refused: nothing of it was accepted, so it is New, and its words do not say that it was never sent."""
     site.ends(site.actions("S-2")[0], REFUSED, status=401)
     page = shown(client, checked(site, client), "?show=new")
-    assert "New nothing of them was accepted there: never sent, or refused" in page
+    assert "New none of them was accepted there: never sent, or refused" in page
     assert "the same as last accepted there" in page
     assert "S-2" in page
 

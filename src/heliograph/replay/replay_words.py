@@ -26,7 +26,7 @@ VERDICTS: Final = {
 }
 """In the order of the dry run."""
 SAYS: Final = {
-    ReplayVerdict.NEW: gettext_lazy("nothing of them was accepted there: never sent, or refused"),
+    ReplayVerdict.NEW: gettext_lazy("none of them was accepted there: never sent, or refused"),
     ReplayVerdict.DIFFERENT: gettext_lazy("not the same as last accepted there"),
     ReplayVerdict.SAME: gettext_lazy("the same as last accepted there"),
     ReplayVerdict.FILTERED: gettext_lazy("today’s rules of the flow leave them out"),

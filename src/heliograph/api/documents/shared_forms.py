@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from django.db.models import Model
@@ -12,9 +12,12 @@ from msgspec import UNSET, UnsetType
 
 from heliograph.api.api_problems import Problem
 from heliograph.domain.ids import read_id
+from heliograph.domain.registration.document_values import clean
 from heliograph.insights.period import FIRST_YEAR, LAST_YEAR
 
 type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="An opaque id.")]
+_LONGEST_ID: Final = 40
+"""Characters of an id that a problem quotes."""
 type Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with its offset; answers are in UTC.")]
 
 
@@ -57,10 +60,13 @@ def optional_number(field: str, id: str | None) -> int | None:
 
 def numbers_of(field: str, ids: list[str]) -> list[int]:
     """The stored numbers of ids in a document. Raises Problem (400), which names the field."""
-    numbers = [read_id(id) for id in ids]
-    if None in numbers:
-        raise Problem.from_field(field, "Something here is no id.")
-    return [number for number in numbers if number is not None]
+    numbers = []
+    for id in ids:
+        number = read_id(id)
+        if number is None:
+            raise Problem.from_field(field, f"“{clean(id, _LONGEST_ID)}” is no id. Lists and answers contain the ids.")
+        numbers.append(number)
+    return numbers
 
 
 def number_to_match(id: str | None) -> int | None:

@@ -51,7 +51,7 @@ NO_OPEN_TEXTS: Final = gettext_noop(
 NOT_OFFERED: Final[Texts[Subject, str]] = {
     Subject.REGISTRATION: gettext_noop("a mapping for a registration has no field “%(name)s”"),
     Subject.SESSION: gettext_noop("a mapping for a session has no field “%(name)s”"),
-    Subject.EVENT: gettext_noop("a mapping for a event has no field “%(name)s”"),
+    Subject.EVENT: gettext_noop("a mapping for an event has no field “%(name)s”"),
 }
 
 
