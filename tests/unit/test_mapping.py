@@ -310,7 +310,7 @@ def test_M2_what_is_no_usable_sample_is_refused_in_words(text: str, said: str) -
     ],
 )
 def test_M3_a_mapping_takes_only_the_fields_of_its_subject(subject: Subject, key: str) -> None:
-    with pytest.raises(MappingError, match=f"a mapping for a {subject} has no field"):
+    with pytest.raises(MappingError, match=f"a mapping for an? {subject} has no field"):
         mapping(MappingRow("a", (SourceValue(key),)), subject=subject)
 
 
