@@ -84,7 +84,7 @@ def wrong_lanes(db: Database, account: int, does: Mapping[int, Does]) -> list[st
         if lane.state is LaneState.IDLE:
             fine = not actions
         elif lane.state is LaneState.WAITING:
-            fine = lane.due_at is not None and (choice.state is LaneState.READY or choice.due_at == lane.due_at)
+            fine = lane.due_at == choice.due_at if choice.state is LaneState.WAITING else lane.due_at is not None and bool(actions)
         else:
             fine = bool(actions)
         if not fine:

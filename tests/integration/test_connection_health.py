@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connections
 from django.test import Client
 from tests.confirming import confirms
-from tests.oauth import Authority, connects
+from tests.oauth import SECRET, Authority, connects
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
@@ -389,20 +389,21 @@ def test_C4_a_new_sign_in_is_promised_only_to_what_it_makes_due(story: Story, re
         allow_networks(transaction, ["127.0.0.0/8"])
     connection, authority = by_sign_in(story, client, connected=True)
     story.retries(0.01, 0.01, 0.01)
-    authority.revoke(refresh=True)
+    authority.revoke()
+    authority.secret = "another"
     with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "failed")
-    story.retries(3600, 3600, 3600)
-    for path in (f"{LIST}{connection}/", f"{LIST}{connection}/access/"):
-        text = text_of(client.get(path).content)
-        assert "1 has used up its retries: submit it in Retry once you are connected." in text
-        assert "as soon as you have connected" not in text
+    authority.secret = SECRET
+    authority.revoke(refresh=True)
     with story.worker():
         story.record("R2", status="Attended")
         story.until("R2", "queued")
-    text = text_of(client.get(f"{LIST}{connection}/access/").content)
-    assert "1 action waits for it in Retry, and is due as soon as you have connected again." in text
+    assert [story.action("R2")[name] for name in ("due", "tries", "looks")] == [None, 0, 1], "only a new sign-in lets it begin (D5)"
+    for path in (f"{LIST}{connection}/", f"{LIST}{connection}/access/"):
+        text = text_of(client.get(path).content)
+        assert "1 has used up its retries: submit it in Retry once you are connected." in text
+        assert "1 action waits for it in Retry, and is due as soon as you have connected again." in text
     (flow,) = story.provider.account(story.account).flows
     story.set_active(flow, False)
     text = text_of(client.get(f"{LIST}{connection}/access/").content)

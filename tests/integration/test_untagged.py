@@ -173,7 +173,7 @@ def test_F7_X6_it_ends_with_its_content_and_says_so(waiting: Story, client: Clie
     assert (after.not_triggered, after.not_selected, after.failed) == (figures.not_triggered, figures.not_selected, 0)
     assert len(ended) >= 1
     item = text_of(client.get(f"/signal/retry/{ended[0]['key']}/").content)
-    assert "Too late: its details were removed with age before it had a tag." in item
+    assert "Too late: its details were removed with age while it waited." in item
     assert "decision was not made" in summary_of(client) or "decisions were not made" in summary_of(client)
     assert "Too late" in text_of(client.get("/signal/retry/?status=Done").content)
     with waiting.worker():

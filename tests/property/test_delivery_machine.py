@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from heliograph.domain.delivery.action import (
+    OVER,
     ActionState,
     AttemptKind,
     Does,
@@ -28,6 +29,7 @@ from heliograph.domain.delivery.lanes import (
     Settlement,
     choose,
     end,
+    expire,
     in_flight_at_crash,
     reschedule,
     settle,
@@ -105,7 +107,6 @@ class LaneMachine(RuleBasedStateMachine):
         self.newest = 0
         self.left: list[OpenAction] = []  # in the order in which they may have been sent
         self.automatic: dict[int, int] = {}  # failed attempts, not counting manual ones
-        self.looked: dict[int, int] = {}
         self.deltas: list[Delta] = []
         self.attempts: list[AttemptRow] = []
 
@@ -181,11 +182,11 @@ class LaneMachine(RuleBasedStateMachine):
         self.keep(settlement)
         if twice and not isinstance(outcome, Cut):  # the answer to the COMMIT was lost
             again = settle(self.does, self.lane, self.actions.values(), Flight(began, outcome), self.now, POLICY)
-            if not (isinstance(outcome, CouldNotBegin) and (outcome.stale or began.rank == Rank.SUBMITTED)):
+            if not (isinstance(outcome, CouldNotBegin) and outcome.stale):
                 assert (again.moves, again.attempt) == ((), None)
         self.flight = None
         after = self.actions[began.id]
-        manual = began.rank == Rank.SUBMITTED
+        manual = began.next_kind is AttemptKind.MANUAL
         if isinstance(outcome, Delivered):
             assert after.state is ActionState.SUCCESS
         elif before.state >= ActionState.SUCCESS:
@@ -195,9 +196,8 @@ class LaneMachine(RuleBasedStateMachine):
             assert self.automatic[began.id] <= 4, "more than three automatic retries"
             if after.state is ActionState.QUEUED and after.rank != Rank.SUBMITTED:
                 assert after.category is outcome.category
-        if isinstance(outcome, CouldNotBegin) and not manual and not outcome.stale and before.state.is_open:
-            self.looked[began.id] = self.looked.get(began.id, 0) + 1
-            assert self.looked[began.id] <= 4, "more than three looks after the first"
+        if isinstance(outcome, CouldNotBegin) and not outcome.stale and before == began:
+            assert after.waits_for_save, "what could not begin is tried by time, or was given up"
         assert after.tries == before.tries + (not manual and not isinstance(outcome, (Cut, CouldNotBegin)))
 
     @precondition(lambda self: self.flight is not None)
@@ -216,7 +216,7 @@ class LaneMachine(RuleBasedStateMachine):
         try:
             self.keep(submit(self.does, self.lane, self.actions.values(), item, self.now))
         except NotSubmittable:
-            assert before.state not in (ActionState.QUEUED, ActionState.FAILED) or before.cause in ENDS
+            assert before.state not in (ActionState.QUEUED, ActionState.FAILED) or before.cause in OVER
             return
         after = self.actions[item]
         assert (after.tries, after.looks) == (before.tries, before.looks)
@@ -240,6 +240,19 @@ class LaneMachine(RuleBasedStateMachine):
             elif action.state is not ActionState.SUPERSEDED:
                 assert action == before[id]
 
+    @precondition(lambda self: self.actions)
+    @rule(data=st.data())
+    def content_removed(self, data: st.DataObject) -> None:
+        """X6: what waits for a save ends with its content; nothing else changes."""
+        chosen = data.draw(st.frozensets(st.sampled_from(sorted(self.actions))))
+        before = dict(self.actions)
+        self.keep(expire(self.does, self.lane, self.actions.values(), chosen, self.now))
+        for id, action in self.actions.items():
+            if id in chosen and before[id].waits_for_save:
+                assert not action.state.is_open
+            elif action.state is not ActionState.SUPERSEDED:
+                assert action == before[id]
+
     @rule(causes=st.sampled_from([CURED_BY_FLOW, CURED_BY_CONNECTION]))
     def cured(self, causes: frozenset[Cause]) -> None:
         self.keep(reschedule(self.does, self.lane, self.actions.values(), causes, self.now))
@@ -253,7 +266,7 @@ class LaneMachine(RuleBasedStateMachine):
         if self.lane.state is LaneState.IDLE:
             assert not opened, "stuck"
         if self.lane.state is LaneState.WAITING:
-            assert self.lane.due_at is not None, "stuck"
+            assert self.lane.due_at is not None or any(a.waits_for_save for a in opened), "stuck"
         if opened:
             assert self.lane.rank <= min(a.rank for a in opened)
 
@@ -265,7 +278,7 @@ class LaneMachine(RuleBasedStateMachine):
                     assert action.queue is None
                 case ActionState.QUEUED:
                     assert action.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
-                    assert action.due_at is not None
+                    assert not action.waits_for_save or action.cause in CURED_BY_FLOW, "no save wakes it"
                 case ActionState.FAILED:
                     assert action.queue is QueueStatus.FAILED
                 case ActionState.SUCCESS:
@@ -292,6 +305,8 @@ class LaneMachine(RuleBasedStateMachine):
                 break
             if self.lane.due_at is not None:
                 self.now = max(self.now, self.lane.due_at)
+            elif self.lane.state is LaneState.WAITING:
+                self.cured(CURED_BY_FLOW)
             self.take()
             if self.flight is not None:
                 self.outcome(Delivered(200), twice=False)

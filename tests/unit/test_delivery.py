@@ -33,6 +33,7 @@ from heliograph.domain.delivery.lanes import (
     Settlement,
     choose,
     end,
+    expire,
     in_flight_at_crash,
     reschedule,
     settle,
@@ -51,7 +52,7 @@ from heliograph.domain.delivery.outcomes import (
     Refused,
     ValidationFailed,
 )
-from heliograph.domain.delivery.retry_policy import MINUTE, Category, RetryPolicy
+from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category, RetryPolicy
 
 NOW = 1_000_000 * MINUTE
 POLICY = RetryPolicy()
@@ -96,6 +97,9 @@ class Story:
         self.now = self.lane.due_at
         return self
 
+    def saved(self, *causes: Cause) -> Story:
+        return self.keep(reschedule(self.does, self.lane, self.actions.values(), frozenset(causes), self.now))
+
     def submit(self, number: int) -> Story:
         return self.keep(submit(self.does, self.lane, self.actions.values(), number, self.now))
 
@@ -135,29 +139,61 @@ def test_M5_invalid_is_final_and_never_in_the_queue() -> None:
         story.submit(1)
 
 
-def test_D5_an_action_that_cannot_begin_is_looked_at_three_times_and_uses_no_try() -> None:
+def test_D5_an_action_that_cannot_begin_waits_for_a_save_and_uses_no_try() -> None:
     story = Story(new_action(1, 1)).send(INACTIVE)
-    assert (story[1].state, story[1].queue, story[1].category, story[1].tries) == (
-        ActionState.QUEUED,
-        QueueStatus.RETRY,
-        Category.CONFIG,
-        0,
-    )
-    assert story.last
-    assert story.last.attempt is None
-    for minutes in (30, 120, 2880):
-        assert story.lane.due_at == story.now + minutes * MINUTE
-        story.wait().send(INACTIVE)
-    assert (story[1].state, story[1].queue, story[1].tries, story[1].sent) == (ActionState.FAILED, QueueStatus.FAILED, 0, 0)
+    for looks in range(1, 9):  # the flow is saved, and is still off
+        assert story.last
+        assert story.last.attempt is None
+        assert (story[1].state, story[1].queue, story[1].category) == (ActionState.QUEUED, QueueStatus.RETRY, Category.CONFIG)
+        assert (story[1].tries, story[1].looks, story[1].sent) == (0, looks, 0)
+        assert (story.lane.state, story.lane.due_at) == (LaneState.WAITING, None), "it is tried by time"
+        story.now += 1000 * DAY
+        assert story.next is None
+        story.saved(Cause.OAUTH)
+        assert story.next is None, "a save that cures something else woke it"
+        story.saved(Cause.FLOW_INACTIVE).send(INACTIVE)
+    story.saved(Cause.FLOW_INACTIVE).send(Delivered(200))
+    assert (story[1].state, story[1].queue, story[1].tries) == (ActionState.SUCCESS, QueueStatus.DONE, 1)
 
 
 def test_D5_looks_and_tries_are_counted_apart() -> None:
-    story = Story(new_action(1, 1)).send(INACTIVE).wait().send(INACTIVE).wait()
+    story = Story(new_action(1, 1)).send(INACTIVE).saved(Cause.FLOW_INACTIVE).send(INACTIVE).saved(Cause.FLOW_INACTIVE)
     assert story.next is not None
     assert story.next.next_kind is AttemptKind.FIRST
     story.send(ANSWERED_500)
     assert (story[1].looks, story[1].tries, story[1].queue) == (2, 1, QueueStatus.RETRY)
     assert story.lane.due_at == story.now + 15 * MINUTE
+
+
+def test_D5_what_was_submitted_after_its_last_retry_waits_for_a_save_too() -> None:
+    story = Story(new_action(1, 1)).send(ANSWERED_500)
+    for _ in range(3):
+        story.wait().send(ANSWERED_500)
+    assert story.submit(1).send(INACTIVE)[1].waits_for_save
+    story.saved(Cause.FLOW_INACTIVE).send(ANSWERED_500)
+    assert story.last
+    assert story.last.attempt
+    assert (story.last.attempt.kind, story.last.attempt.abandoned) == (AttemptKind.MANUAL, False)
+    assert (story[1].state, story[1].tries) == (ActionState.FAILED, 4)
+
+
+def test_D8_a_try_as_it_was_whose_mapping_is_gone_waits_for_no_save() -> None:
+    gone = replace(INACTIVE, cause=Cause.MAPPING_GONE, is_of_this_try=True)
+    story = Story(new_action(1, 1)).send(ANSWERED_500).submit(1).send(gone)
+    assert (story.lane.due_at, story[1].tries) == (story.now + 30 * MINUTE, 1)
+    assert story.wait().send(ANSWERED_500)[1].queue is QueueStatus.ERROR
+    for _ in range(2):
+        story.wait().send(ANSWERED_500)
+    assert story.submit(1).send(gone)[1].queue is QueueStatus.FAILED, "there is no retry to wait for"
+
+
+def test_X6_what_waits_for_a_save_ends_with_its_content() -> None:
+    story = Story(new_action(1, 1), new_action(2, 2), new_action(3, 3), does=Does.ADDS).send(INACTIVE).send(ANSWERED_500)
+    story.keep(expire(story.does, story.lane, story.actions.values(), {1, 2, 3}, story.now))
+    assert states(story) == ["failed", "queued", "pending"]
+    assert (story[1].queue, story[1].cause) == (QueueStatus.FAILED, Cause.CONTENT_REMOVED)
+    with pytest.raises(NotSubmittable):
+        story.submit(1)
 
 
 def test_D8_submit_neither_uses_up_nor_resets_the_automatic_retries() -> None:

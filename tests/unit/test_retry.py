@@ -52,7 +52,6 @@ def policies(draw: st.DrawFn) -> RetryPolicy:
 @given(policies(), st.sampled_from(SEVERITY), st.integers(0, 9), st.integers(0, 2 * NOW), st.floats(-1, 1))
 def test_D5_at_most_three_automatic_retries(policy: RetryPolicy, category: Category, retries: int, now: int, jitter: float) -> None:
     assert isinstance(policy.decide(category, retries, now, jitter=jitter), GiveUp) == (retries >= 3)
-    assert isinstance(policy.look_again(retries, now, jitter=jitter), GiveUp) == (retries >= 3)
 
 
 @given(policies(), st.integers(0, 2), st.integers(0, NOW))
@@ -86,7 +85,7 @@ def test_D5_intervals_of_the_categories(category: Category, minutes: tuple[int, 
     assert [RetryPolicy().decide(category, n, 0) for n in range(3)] == [RetryAt(m * MINUTE) for m in minutes]
 
 
-def test_D5_a_patient_connection_waits_hours_but_looks_as_before() -> None:
+def test_D5_a_patient_connection_waits_hours() -> None:
     patient = RetryPolicy().patient()
     assert [patient.decide(Category.CONNECTION, n, 0) for n in range(4)] == [
         RetryAt(2 * HOUR),
@@ -94,7 +93,6 @@ def test_D5_a_patient_connection_waits_hours_but_looks_as_before() -> None:
         RetryAt(48 * HOUR),
         GiveUp(),
     ]
-    assert patient.look_again(0, 0) == RetryAt(30 * MINUTE)
 
 
 def test_D5_the_order_of_severity_is_kept() -> None:

@@ -168,7 +168,7 @@ def sent_since(reader: AccountReader, connection: int, at: int) -> SentSince:
     ((under_way,),) = reader.db.all(
         f"SELECT count(*) FROM (SELECT q.lane_id, q.due_at FROM action q WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
         f" AND q.queue < {QueueStatus.FAILED.code} ORDER BY q.id DESC LIMIT {MOST_SENT + 1}) found JOIN lane l ON l.id = found.lane_id"
-        " WHERE l.connection_id = :connection AND COALESCE(found.due_at, 0) <= :now",
+        " WHERE l.connection_id = :connection AND found.due_at <= :now",
         params,
     )
     return SentSince(int(sent), int(under_way))

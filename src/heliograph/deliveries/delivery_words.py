@@ -260,7 +260,7 @@ CAUSES = {
     Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
     Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),
     Cause.ERASED: gettext_lazy("The person was erased."),
-    Cause.CONTENT_REMOVED: gettext_lazy("Too late: its details were removed with age before it had a tag."),
+    Cause.CONTENT_REMOVED: gettext_lazy("Too late: its details were removed with age while it waited."),
     Cause.REPLAY_CANCELLED: gettext_lazy("Its replay was cancelled before it was sent."),
     Cause.DISCARDED: gettext_lazy("It was made in the flow’s other mode, Live or Test, and somebody discarded it."),
     Cause.EXCEPTION: gettext_lazy("Heliograph had an internal error."),

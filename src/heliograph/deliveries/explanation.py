@@ -200,7 +200,7 @@ def not_triggered(
     if reason is Reason.UNTAGGED_PROPERTY:
         return _("Waiting: a property that is set has no tag."), state
     if reason is Reason.CONTENT_REMOVED:
-        return _("Too late: its details were removed with age before it had a tag."), state
+        return _("Too late: its details were removed with age while it waited."), state
     if reason is Reason.FAILED:
         return _("It could not be checked: Heliograph had an internal error."), state
     return _unmet(account.flows.get(flow), change, account, event) or _("It is tagged, but this flow does not act on it."), state

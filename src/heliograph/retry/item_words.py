@@ -33,9 +33,9 @@ def outlook(item: RetryItem) -> str:
     if item.queue in OPEN_STATUSES and item.run is not None and due is None and not item.run.waits_for_flow:
         return _("It waits for a tag. If you submit it, it is checked again, which does not count as a retry.")
     if item.queue in OPEN_STATUSES:
-        if not may_go(item.prospect) or (item.run is not None and due is None):
+        if not may_go(item.prospect) or due is None:
             return _("It waits.")
-        return delivery_words.next_try(due if due is not None else 0) + "."
+        return delivery_words.next_try(due) + "."
     if item.queue is QueueStatus.FAILED:
         return _("It is sent again only if you submit it.") if item.is_submittable else _("It is no longer sent.")
     return why(item)

@@ -13,7 +13,7 @@ from typing import Final
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, Does, NotSubmittable, OpenAction, Origin
-from heliograph.domain.delivery.lanes import Flight, Lane, Settlement
+from heliograph.domain.delivery.lanes import Flight, Lane, LaneState, Settlement
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import HOUR, MINUTE, SECOND, Category, RetryPolicy
 from heliograph.domain.figures import Delta, FigureKey, of_new_action, of_settlement
@@ -139,8 +139,11 @@ class LaneHistory:
         at = None
         if opened:
             choice = rules.choose(self.to.does, self.lane.begun_version, opened, self.now)
-            at = self.now if choice.action is not None or choice.due_at is None else max(self.now, choice.due_at)
-            if at >= self.to.held_from:
+            if choice.state is not LaneState.WAITING:
+                at = self.now
+            elif choice.due_at is not None:  # else they wait for a save, and a history has none
+                at = max(self.now, choice.due_at)
+            if at is not None and at >= self.to.held_from:
                 at = None  # its connection is paused, so due actions wait
         if self.submit is not None and (at is None or self.submit[0] < at):
             at = self.submit[0]

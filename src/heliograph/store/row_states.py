@@ -23,7 +23,7 @@ def listed(numbers: Iterable[int]) -> str:
 LANE_READY: Final = f"state = {LaneState.READY}"
 """Has something to send (lane_ready)."""
 LANE_WAITING: Final = f"state = {LaneState.WAITING}"
-"""Waits until `due_at` (lane_due)."""
+"""Waits until `due_at` (lane_due); where that is null, for a save."""
 
 ACTION_OPEN: Final = f"state < {FIRST_ENDED}"
 """Is to be sent, at once or again (action_open)."""
@@ -32,6 +32,8 @@ ACTION_UNDELIVERED: Final = f"state IN ({listed((ActionState.PENDING, ActionStat
 """Selects the same rows as ACTION_OPEN, in the form that an index by state needs (action_of_flow)."""
 ACTION_FAILURE: Final = f"state IN ({listed((ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION))})"
 """Has failed, and was not delivered since (action_failed)."""
+ACTION_WAITS_FOR_SAVE: Final = f"state = {ActionState.QUEUED} AND due_at IS NULL"
+"""Could not begin, and waits for something that a person saves (`OpenAction.waits_for_save`). No alias fits before it."""
 ACTION_IN_QUEUE: Final = "queue > 0"
 """Is or was in the Retry Queue (action_queue)."""
 ACTION_LEAD: Final = "lead > 0"

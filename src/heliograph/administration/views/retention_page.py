@@ -77,7 +77,7 @@ def retention(request: AccountRequest) -> HttpResponse:
         more=removal.more,
         oldest=from_micros(removal.oldest) if removal.oldest is not None else None,
         waiting=removal.waiting,
-        untagged=removal.untagged,
+        ending=removal.ending,
         when=_when(outlook) if removal.may_remove else "",
         may_begin=removal.may_remove and not outlook.has_begun,
         days=[(from_micros(day.at), _counts(day.removed)) for day in outlook.days],
@@ -130,7 +130,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
 
         - whether anything is removed
         - whether there may be more than was counted
-        - whether a change that waits for a tag is removed
+        - whether the content of a change that waits for a tag or a save is removed
 
     The counts are not promised, because they grow by themselves.
     """
@@ -140,13 +140,13 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
     notes: list[str] = [_("Totals are kept. Items that wait in the Retry Queue stay until they have ended.")]
     if removal.more and not removal.removed:
         notes.append(Moving(_("There is too much old data to check all of it: more may be removed than is counted here.")))
-    if removal.untagged:
+    if removal.ending:
         text = ngettext(
-            "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
-            "%(n)s of the older changes wait for a tag: they can no longer be sent then.",
-            removal.untagged,
+            "%(n)s of the older changes waits for somebody to set something right, such as a tag or a flow that is off: it can no longer be sent then.",
+            "%(n)s of the older changes wait for somebody to set something right, such as a tag or a flow that is off: they can no longer be sent then.",
+            removal.ending,
         )
-        notes.append(Moving(text % {"n": intcomma(removal.untagged)}))
+        notes.append(Moving(text % {"n": intcomma(removal.ending)}))
     return question(
         heading,
         lead=_("Content is kept for %(content)s, records for %(rows)s. Older data is removed from the next hour on. You can’t undo this.")
@@ -155,7 +155,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
         crumbs=[(_("Retention"), request.path)],
         breaks=[Breaks(Moving(least % {"when": when}), items=items)] if removal.removed else [],
         hidden=list(hidden),
-        thing=(bool(removal.removed), removal.more, bool(removal.untagged)),
+        thing=(bool(removal.removed), removal.more, bool(removal.ending)),
         button=_("Remove it"),
         button_class="danger",
         cancel=_("Keep it"),

@@ -174,7 +174,7 @@ class RemovalDocument(Document):
     more: Annotated[bool, msgspec.Meta(description="True if more than was counted may go.")]
     oldest: Annotated[Instant | None, msgspec.Meta(description="Of what goes; null if nothing does.")]
     waiting: Annotated[int, msgspec.Meta(description="Old changes that stay, since something of them waits in the Retry Queue.")]
-    untagged: Annotated[int, msgspec.Meta(description="Changes that wait for a tag, and can no longer be sent then.")]
+    ending: Annotated[int, msgspec.Meta(description="Changes that wait for a tag or another save, and can no longer be sent then.")]
     announced: Annotated[Instant | None, msgspec.Meta(description="When the removal was announced; null: it has not been yet.")]
     begins: Annotated[Instant | None, msgspec.Meta(description="When it begins, or began.")]
     days: Annotated[list[RemovalDayDocument], msgspec.Meta(description="The newest days on which something was removed.")]
@@ -188,7 +188,7 @@ class RemovalDocument(Document):
             more=removal.more,
             oldest=None if removal.oldest is None else from_micros(removal.oldest),
             waiting=removal.waiting,
-            untagged=removal.untagged,
+            ending=removal.ending,
             announced=None if notice is None else from_micros(notice.at),
             begins=None if notice is None else from_micros(notice.begins),
             days=[RemovalDayDocument(at=from_micros(day.at), removed=RemovedDocument.from_counts(day.removed)) for day in outlook.days],

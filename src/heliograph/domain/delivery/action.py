@@ -4,6 +4,7 @@ r"""The life of an action from the decision to its end (guide: The Retry Queue; 
        |----invalid------> validation
        |----failed, or could not begin--> queued --delivered--> success (Done)
        |                                    |  \--failed again, more left--> queued (Error)
+       |                                    |--could not begin--> queued, waits for a save
        |                                    |--used up--> failed (Failed) --submitted by hand--> queued
        \----a newer version may have been sent-----\--> superseded (Done)
 
@@ -21,8 +22,10 @@ from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category,
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.sentence_template import gettext_noop
 
-POISON_CRASHES = 3
+POISON_CRASHES: Final = 3
 """An action that was in flight at this many crashes of its worker is taken for their cause (D4)."""
+LOOKS_COUNTED: Final = 30_000
+"""Further times that an action could not begin are not counted: the column is a small integer."""
 
 
 class Does(StrEnum):
@@ -126,7 +129,7 @@ class OpenAction:
     state: ActionState = ActionState.PENDING
     origin: Origin = Origin.RECORDED
     due_at: int | None = None
-    """None: due at once."""
+    """None: due at once while it is pending; in the queue it is not due by time, but waits for the save that lets it begin (D5)."""
     tries: int = 0
     """Tries used: the first attempt counts, a manual one does not."""
     looks: int = 0
@@ -143,12 +146,17 @@ class OpenAction:
         return (self.version, self.id)
 
     def is_due(self, now: int) -> bool:
-        return self.due_at is None or self.due_at <= now
+        return self.state is ActionState.PENDING if self.due_at is None else self.due_at <= now
+
+    @property
+    def waits_for_save(self) -> bool:
+        """True if it could not begin, and only something that a person saves lets it begin (D5)."""
+        return self.state is ActionState.QUEUED and self.due_at is None
 
     @property
     def next_kind(self) -> AttemptKind:
-        """The kind of attempt that would begin now."""
-        if self.rank == Rank.SUBMITTED:
+        """The kind of attempt that would begin now. Once the automatic retries are used up, every further one is one that a person asked for."""
+        if self.rank == Rank.SUBMITTED or self.tries > AUTOMATIC_RETRIES:
             return AttemptKind.MANUAL
         return AttemptKind.FIRST if self.tries == 0 else AttemptKind.AUTO
 
@@ -171,7 +179,7 @@ def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, po
 
     Facts win: a delivery counts even if its flow was deleted during the attempt; a failure does not reopen an ended action.
     """
-    manual = began.rank == Rank.SUBMITTED
+    manual = began.next_kind is AttemptKind.MANUAL
     if isinstance(outcome, Delivered):  # almost always; and dataclasses.replace() takes three times as long
         return OpenAction(
             current.id,
@@ -212,18 +220,24 @@ def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, po
             status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
             if outcome.stale:  # checked with an outdated configuration: it does not count as a check
                 return _waiting(unbegun, began, RetryAt(now), status, now, at_once=True)
-            looks = current.looks + (not manual)
-            used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is no retry to wait for
-            next_look = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
-            return _waiting(replace(unbegun, looks=looks), began, next_look, status, now, at_once=False)
+            checked = replace(unbegun, looks=min(current.looks + 1, LOOKS_COUNTED))
+            if outcome.is_of_this_try:
+                next_try = (
+                    GiveUp() if current.tries > AUTOMATIC_RETRIES else policy.decide(Category.CONFIG, current.looks, now, jitter=jitter)
+                )
+                return _waiting(checked, began, next_try, status, now, at_once=False)
+            return _waiting(checked, began, None, status, now, at_once=False)
         case _:
             assert_never(outcome)
 
 
 def _waiting(
-    action: OpenAction, began: OpenAction, next_step: RetryAt | GiveUp, status: QueueStatus, now: int, *, at_once: bool
+    action: OpenAction, began: OpenAction, next_step: RetryAt | GiveUp | None, status: QueueStatus, now: int, *, at_once: bool
 ) -> OpenAction:
-    """The action in the Retry Queue, or given up."""
+    """The action in the Retry Queue, or given up.
+
+    next_step: None: it is not tried by time, but waits for the save that lets it begin
+    """
     # submitted during this attempt: that request still stands
     if action.rank == Rank.SUBMITTED and (began.rank != Rank.SUBMITTED or action.due_at != began.due_at):
         return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED)
@@ -231,7 +245,7 @@ def _waiting(
         return replace(_at_ordinary_rank(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
     # a saved fix made it due during this attempt, which began without the fix (D7)
     rescheduled = action.category is Category.CONFIG and action.due_at != began.due_at
-    due_at = now if at_once or rescheduled else next_step.due
+    due_at = now if at_once or rescheduled else next_step.due if next_step else None
     return replace(_at_ordinary_rank(action), state=ActionState.QUEUED, queue=status, due_at=due_at)
 
 
@@ -245,9 +259,9 @@ def superseded(action: OpenAction) -> OpenAction:
     return replace(_at_ordinary_rank(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
-OVER = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED})
-"""Its flow, destination or person is gone."""
-NOTHING_LEFT = gettext_noop("Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it.")
+OVER = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.CONTENT_REMOVED})
+"""Its flow, destination, person or content is gone."""
+NOTHING_LEFT = gettext_noop("Its flow, destination, registration or content is gone: there is nothing left to send, or nowhere to send it.")
 
 
 def is_submittable(queue: QueueStatus | None, cause: Cause | None) -> bool:
@@ -269,11 +283,11 @@ def submitted(action: OpenAction, now: int) -> OpenAction:
 
 
 def ended(action: OpenAction, cause: Cause) -> OpenAction:
-    """The action once its flow or destination is deleted (P12) or its person erased (B7): an open action ends as Failed, an ended one stays
-    unchanged."""
+    """The action once its flow or destination is deleted (P12), its person erased (B7) or its content removed while it waits for a save
+    (X6): an open action ends as Failed, an ended one stays unchanged."""
     if cause not in OVER:
         raise ValueError(f"{cause} does not end an action")
-    if not action.state.is_open:
+    if not action.state.is_open or (cause is Cause.CONTENT_REMOVED and not action.waits_for_save):
         return action
     return replace(
         _at_ordinary_rank(action),

@@ -42,7 +42,7 @@ class LaneState(IntEnum):
     IDLE = 0
     READY = 1
     WAITING = 2
-    """Until `due_at`."""
+    """Until `due_at`, or for a save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Lane:
     rank: Rank = Rank.LIVE
     """The lowest of its open actions."""
     due_at: int | None = None
-    """Only while waiting."""
+    """Only while waiting; None then: not by time, its actions wait for a save (D5)."""
     begun_version: int = 0
     crashes: int = 0
     """Crashes of a worker while the lane was in flight, since its last settled outcome."""
@@ -167,7 +167,7 @@ def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: i
     for group in (firsts, retries, due):
         if group:
             return LaneChoice(min(group, key=_order), (), LaneState.READY, rank, None)
-    return LaneChoice(None, (), LaneState.WAITING, rank, min(a.due_at for a in open_actions if a.due_at is not None))
+    return LaneChoice(None, (), LaneState.WAITING, rank, min((a.due_at for a in open_actions if a.due_at is not None), default=None))
 
 
 def _order(action: OpenAction) -> tuple[int, int]:
@@ -231,6 +231,13 @@ def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now
     """Ends open actions as Failed: flow deleted, destination removed (P12) or person erased (B7). A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
+
+
+def expire(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:
+    """Ends those of the chosen actions that wait for a save: retention removes their content (X6)."""
+    before = {action.id: action for action in actions}
+    now_are = {i: ended(a, Cause.CONTENT_REMOVED) if i in chosen else a for i, a in before.items()}
+    return _stored(does, lane, before, now_are, now, page=True)
 
 
 def discard(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:

@@ -77,7 +77,7 @@ class Cause(StrEnum):
     NOT_SELECTED = "not_selected"
     """It is tagged now, but not for this flow (F7)."""
     CONTENT_REMOVED = "content_removed"
-    """It waited for a tag until retention removed its content (F7, X6)."""
+    """It waited for a tag or for a save until retention removed its content (F7, D5, X6)."""
 
 
 CONNECTION_STATUSES = frozenset({408, 425, 429, 502, 503, 504, *range(520, 525)})
@@ -185,14 +185,17 @@ class ValidationFailed:
 
 @dataclass(frozen=True, slots=True)
 class CouldNotBegin:
-    """Its flow is inactive, incomplete or in another mode, or its connection or mapping is gone (D5).
+    """Its flow is inactive, incomplete or in another mode, its connection or mapping is gone, or a person's consent is (D5).
 
-    It is checked again later and uses no try.
+    It uses no try, and waits for the save that lets it begin.
     """
 
     cause: Cause
     message: str
     stale: bool = False
+    is_of_this_try: bool = False
+    """True if only this try, which a person asked for "as it was", cannot begin, and no save can change that (D8): it is looked at three
+    times more."""
 
 
 @dataclass(frozen=True, slots=True)

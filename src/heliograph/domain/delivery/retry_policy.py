@@ -109,14 +109,12 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """One interval per automatic retry, by category, and one per check of an action that cannot begin (D5).
+    """One interval per automatic retry, by category (D5).
 
     Raises BadIntervals for intervals that would retry a less serious failure sooner than a more serious one.
     """
 
     intervals: Mapping[Category, Intervals] = field(default_factory=lambda: STANDARD)
-    looks: Intervals | None = None
-    """Intervals between checks of an action that cannot begin; None: those of Config. The patient variant keeps them."""
 
     def __post_init__(self) -> None:
         if set(self.intervals) != set(SEVERITY):
@@ -136,7 +134,7 @@ class RetryPolicy:
 
     def patient(self) -> RetryPolicy:
         """The same policy for a connection marked "patient"."""
-        return RetryPolicy(dict.fromkeys(SEVERITY, PATIENT), self.looks or self.intervals[Category.CONFIG])
+        return RetryPolicy(dict.fromkeys(SEVERITY, PATIENT))
 
     def decide(self, category: Category, retries: int, now: int, *, jitter: float = 0.0, retry_after: int = 0) -> RetryAt | GiveUp:
         """Decides what follows a failed attempt.
@@ -145,19 +143,8 @@ class RetryPolicy:
         jitter: -1 to 1, a share of 10 % of the interval
         retry_after: the wait that the target asked for (RFC 9110 §10.2.3), in microseconds; it wins if it is longer, up to 24 h
         """
-        return _after(self.intervals[category], retries, now, jitter, retry_after)
-
-    def look_again(self, looks: int, now: int, *, jitter: float = 0.0) -> RetryAt | GiveUp:
-        """When an action that could not begin is checked again.
-
-        looks: checks made so far, 0 the first time
-        """
-        return _after(self.looks or self.intervals[Category.CONFIG], looks, now, jitter, 0)
-
-
-def _after(waits: Intervals, used: int, now: int, jitter: float, at_least: int) -> RetryAt | GiveUp:
-    if used >= AUTOMATIC_RETRIES:
-        return GiveUp()
-    spread = max(-1.0, min(1.0, jitter)) * JITTER
-    wait = round(waits[max(used, 0)] * (1 + spread))
-    return RetryAt(now + max(wait, min(at_least, LONGEST_RETRY_AFTER)))
+        if retries >= AUTOMATIC_RETRIES:
+            return GiveUp()
+        spread = max(-1.0, min(1.0, jitter)) * JITTER
+        wait = round(self.intervals[category][max(retries, 0)] * (1 + spread))
+        return RetryAt(now + max(wait, min(retry_after, LONGEST_RETRY_AFTER)))

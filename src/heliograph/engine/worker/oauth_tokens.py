@@ -35,7 +35,7 @@ from heliograph.domain.connection.oauth_access import (
 )
 from heliograph.domain.connection.response_rule import Rule, refuses_token
 from heliograph.domain.connection.target_response import TargetResponse
-from heliograph.domain.delivery.outcomes import Refused
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.outbound.exchange import CutOff, Response, Route, SendResult
 from heliograph.outbound.oauth_protocol import TokenExchange
@@ -92,7 +92,7 @@ class _TokenState:
     asks: Route
     """The route to the authority."""
     usable: Usable | None = None
-    denied: Refused | None = None
+    denied: Refused | CouldNotBegin | None = None
     paused_until: float = 0.0
     ordered: bool = False
     """True while a token is being requested, or waits for that in a queue of the settling thread."""
@@ -142,8 +142,11 @@ class OAuthTokens:
 
     # The reading thread.
 
-    def token_of(self, connection: int, route: Route) -> Usable | TokenPending | Refused | None:
-        """The token to send; None if this version of the connection is new: then call `enrol`."""
+    def token_of(self, connection: int, route: Route) -> Usable | TokenPending | Refused | CouldNotBegin | None:
+        """The token to send; None if this version of the connection is new: then call `enrol`.
+
+        CouldNotBegin: no token will be issued until a person signs in again.
+        """
         state = self._states.get(connection)
         if state is None or state.client.route is not route:
             return None
@@ -242,7 +245,7 @@ class OAuthTokens:
             with db.transaction():
                 oauth_token_store.fail(db, client.account, client.connection, refused.message, lost=came.answer.lost, who=self._who)
             log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.answer.lost)
-            self._deny(state, refused)
+            self._deny(state, CouldNotBegin(refused.cause, refused.message) if came.answer.lost else refused)
             return
         self._look(db, state)
 
@@ -268,7 +271,7 @@ class OAuthTokens:
             case RenewalUnderWay():
                 self._look_again(state)
             case Closed(why=why):
-                self._deny(state, oauth_refused(why))
+                self._deny(state, CouldNotBegin(Cause.OAUTH, why))
         self._memory.wake_reader()
 
     def _ask(self, db: Database, state: _TokenState, access: Access, by: Ask) -> None:
@@ -294,8 +297,9 @@ class OAuthTokens:
     def _look_again(self, state: _TokenState) -> None:
         self._later.append((time.monotonic() + LOOK_AGAIN, state))
 
-    def _deny(self, state: _TokenState, refused: Refused) -> None:
-        state.denied = refused
-        state.paused_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
+    def _deny(self, state: _TokenState, denied: Refused | CouldNotBegin) -> None:
+        state.denied = denied
+        is_unreached = isinstance(denied, Refused) and denied.category is not Category.CONFIG
+        state.paused_until = time.monotonic() + (UNREACHED_FOR if is_unreached else REFUSED_FOR)
         state.ordered = False
         self._memory.wake_reader()

@@ -210,7 +210,7 @@ class RequestBuilder:
         try:
             payload, (header, secret_texts), used = self._mappings(config, stored, destination, used, db)
         except HeliographError as error:
-            return CouldNotBegin(Cause.MAPPING_GONE, str(error))
+            return CouldNotBegin(Cause.MAPPING_GONE, str(error), is_of_this_try=isinstance(error, MappingThenGone))
         request = build_request(
             opened.prepared,
             payload,

@@ -5,7 +5,7 @@ Everything runs in the caller's transaction and locks lanes before it reads thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, Does
@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
 from heliograph.store.queue.outcome_store import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf
-from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, ACTION_WAITS_FOR_SAVE
 
 CHUNK = 500
 """Lanes per transaction when many items end."""
@@ -87,6 +87,31 @@ def end_registration(db: Database, account: int, registration: int) -> int:
         lambda stored, about, now: rules.end(Does.UPDATES, stored.lane, about, Cause.ERASED, now),
     )
     return len(rows)
+
+
+def end_of_content(db: Database, changes: Collection[int]) -> int:
+    """Fails the actions of these changes that wait for a save (D5): retention removes their content (X6). Returns how many."""
+    if not changes:
+        return 0
+    rows = db.all(
+        f"SELECT account_id, id, lane_id FROM action WHERE {db.member('change_id', 'ids')} AND {ACTION_WAITS_FOR_SAVE}",
+        {"ids": sorted(changes)},
+    )
+    by_account: dict[int, dict[int, int]] = {}
+    for account, id, lane in rows:
+        by_account.setdefault(account, {})[id] = lane
+    for account, lane_of in sorted(by_account.items()):
+        _expire(db, does_of(db, account), lane_of)
+    return len(rows)
+
+
+def _expire(db: Database, does: DoesOf, lane_of: Mapping[int, int]) -> None:
+    """lane_of: the actions to be ended -> the lane of each"""
+    apply_to_lanes(
+        db,
+        sorted(set(lane_of.values())),
+        lambda stored, about, now: rules.expire(does(stored.lane.destination), stored.lane, about, lane_of, now),
+    )
 
 
 def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) -> int:

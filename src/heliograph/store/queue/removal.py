@@ -15,11 +15,11 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import WEBHOOKS
 from heliograph.domain.retention import Cuts
 from heliograph.store.database import Database
-from heliograph.store.queue import stuck_runs
+from heliograph.store.queue import pending_items, stuck_runs
 from heliograph.store.queue.figure_deltas import BitmapKey, unite
 from heliograph.store.queue.lane_reads import lock_lanes
 from heliograph.store.retention_record import Removed
-from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, STUCK_RUN_WAITING
+from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, ACTION_WAITS_FOR_SAVE, STUCK_RUN_WAITING
 
 NOTHING_BEFORE = "{}"
 """The stored old values of a change of which only the state after it is kept: an empty object."""
@@ -63,31 +63,34 @@ def _places(db: Database, select: str, key: str, account: int, cut: int, after: 
 
 def open_changes(db: Database, changes: Collection[int]) -> set[int]:
     """The changes with something in the queue: an action to be sent or retried, or a run that waits for a tag or is decided again."""
-    return _due_changes(db, changes) | _untagged_changes(db, changes)
+    return _due_changes(db, changes) | _waiting_changes(db, changes)
 
 
 def content_kept(db: Database, changes: Collection[int]) -> set[int]:
     """The changes whose content must stay complete, because something in the queue needs it.
 
-    A run that waits for a tag ends when its content is removed (F7). So it keeps only the content that stays for good: that of the newest
-    change of a registration or event.
+    A run that waits for a tag, and an action that waits for a save, end when their content is removed (F7, D5). So they keep only the content
+    that stays for good: that of the newest change of a registration or event.
     """
-    return _due_changes(db, changes) | newest_changes(db, _untagged_changes(db, changes))
+    return _due_changes(db, changes) | newest_changes(db, _waiting_changes(db, changes))
 
 
 def _due_changes(db: Database, changes: Collection[int]) -> set[int]:
     return _ids(
         db,
-        f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND {ACTION_OPEN}"
+        f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND {ACTION_OPEN} AND NOT ({ACTION_WAITS_FOR_SAVE})"
         f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NOT NULL",
         changes,
     )
 
 
-def _untagged_changes(db: Database, changes: Collection[int]) -> set[int]:
-    """The changes with a run that waits for a tag."""
+def _waiting_changes(db: Database, changes: Collection[int]) -> set[int]:
+    """The changes with a run that waits for a tag, or an action that waits for a save."""
     return _ids(
-        db, f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NULL", changes
+        db,
+        f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NULL"
+        f" UNION SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND {ACTION_WAITS_FOR_SAVE}",
+        changes,
     )
 
 
@@ -128,13 +131,14 @@ def lock_lanes_of(db: Database, column: str, ids: Collection[int]) -> None:
 
 
 def blank_changes(db: Database, changes: Collection[int]) -> Removed:
-    """Removes the content of changes, and ends the runs that waited with it for a tag. The newest change of a registration or event keeps its
-    state, and loses only its old values."""
+    """Removes the content of changes, and ends what waited with it: runs for a tag, actions for a save. The newest change of a registration or
+    event keeps its state, and loses only its old values."""
     stuck_runs.lock_waiting(db, changes)  # before lanes: the worker locks in this order, too
     lock_lanes_of(db, "change_id", changes)
     idle = set(changes) - content_kept(db, changes)
     newest = newest_changes(db, idle)
     stuck_runs.end_runs_of_changes(db, idle - newest)
+    pending_items.end_of_content(db, idle - newest)
     gone = _delete(db, "change_content", "change_id", idle - newest)
     if newest:
         gone += db.run(
@@ -224,8 +228,8 @@ class Survey:
     """The oldest of these rows; None if there are none."""
     waiting: int = 0
     """Old changes that stay, because something in the queue needs them."""
-    untagged: int = 0
-    """Changes with a run that waits for a tag, which would end."""
+    ending: int = 0
+    """Changes with something that waits for a tag or a save, which would end (F7, D5)."""
     more: bool = False
     """True if there are more old rows than were read, so that a removal may take something although nothing is counted."""
 
@@ -235,7 +239,7 @@ class Survey:
             self.removed + other.removed,
             min(moments, default=None),
             self.waiting + other.waiting,
-            self.untagged + other.untagged,
+            self.ending + other.ending,
             self.more or other.more,
         )
 
@@ -271,8 +275,8 @@ def _walks(db: Database, cuts: Cuts) -> tuple[tuple[OldRows, int, Callable[[list
     """For each kind of old rows: the function that lists them, their cut, and a function that counts what a removal would take of a stretch."""
 
     def contents(places: list[Place]) -> Survey:
-        blanked, waiting, untagged = _blanked_contents(db, places)
-        return Survey(Removed(contents=len(blanked)), _oldest(blanked), waiting, untagged)
+        blanked, waiting, ending = _blanked_contents(db, places)
+        return Survey(Removed(contents=len(blanked)), _oldest(blanked), waiting, ending)
 
     def exchanges(places: list[Place]) -> Survey:
         # An attempt keeps its content while its action is open.
@@ -295,15 +299,15 @@ def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place
     """Of a stretch of old contents of changes:
     those that a removal would take
     how many stay because something in the queue needs them
-    how many have a run that waits for a tag, and would end"""
+    how many have something that waits for a tag or a save, and would end"""
     ids = [id for _at, id, _n in places]
     waiting = content_kept(db, ids)
     newest = newest_changes(db, set(ids) - waiting)
     emptied = _ids(
         db, f"SELECT change_id FROM change_content WHERE {db.member('change_id', 'ids')} AND before = '{NOTHING_BEFORE}'", newest
     )
-    untagged = _untagged_changes(db, set(ids) - waiting)
-    return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting), len(untagged)
+    ending = _waiting_changes(db, set(ids) - waiting)
+    return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting), len(ending)
 
 
 def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[list[Place], Removed]:
