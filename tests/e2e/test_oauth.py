@@ -147,7 +147,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
         story.record("R2", status="Attended")
         story.until("R2", "queued")
         lost = story.action("R2")
-        assert (lost["category"], lost["cause"], lost["tries"]) == ("Config", "oauth", 1)
+        assert (lost["category"], lost["cause"], lost["tries"]) == ("Config", "oauth", 0)
         assert "Connect again" in lost["message"]
 
         page.reload()

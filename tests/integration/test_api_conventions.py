@@ -108,6 +108,49 @@ def test_no_text_of_any_request_holds_nul(api: ApiClient) -> None:
             api.ask(method, re.sub(r"\{\w+\}", "a%00b", path), status=404)
 
 
+def test_no_number_of_any_body_is_out_of_range(api: ApiClient) -> None:
+    """What no program computes with (1e999, an integer of 5,000 digits) is refused by its place, and a number that no column holds by its field."""
+    header = {"authorization": f"Bearer {api.token}"}
+    document = Client().get("/api/v1/openapi.json").json()
+    bodies = [
+        (method, path, operation["requestBody"]["content"]["application/json"]["schema"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method in ("post", "put", "patch") and "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+    assert len(bodies) > 100
+
+    def sent(method: str, path: str, body: str) -> Any:
+        address = re.sub(r"\{\w+\}", "1", path)
+        return Client().generic(method.upper(), address, body.encode(), content_type="application/json", headers=header)
+
+    for method, path, schema in bodies:
+        for body, place in (
+            ('{"name": 1e999}', "name"),
+            ('{"a": [{"b": -1e400}]}', "a[0].b"),
+            ("1e999", "body"),
+            (f'{{"a": {"9" * 5000}}}', "body"),
+        ):
+            response = sent(method, path, body)
+            assert (response.status_code, response.json()["type"]) == (400, PROBLEM + "request"), (method, path, body)
+            if "registrations" not in path:  # a registration's document names it in words of its own (I5)
+                assert [each["field"] for each in response.json()["errors"]] == [place], (method, path, body)
+        members = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema).get("properties", {})
+        for name in members:
+            for number in ("1" + "0" * 30, "-1e308"):
+                assert sent(method, path, f'{{"{name}": {number}}}').status_code < 500, (method, path, name, number)
+
+
+def test_no_address_takes_a_parameter_that_it_does_not_know(api: ApiClient) -> None:
+    """A parameter that is misspelt would be left out, and a write would do more than was asked for."""
+    for method, path in ROUTES:
+        address = re.sub(r"\{\w+\}", lambda match: "triggered" if match[0] == "{kind}" else "1", path)
+        if path.endswith(".ndjson"):
+            continue
+        problem = api.ask(method, f"{address}?foo=1", {} if method in ("POST", "PUT", "PATCH") else None, status=400)
+        assert {"field": "foo", "reason": "is not known here."} in problem["errors"], (method, path, problem)
+
+
 def test_lists_and_days_of_requests_have_limits(api: ApiClient) -> None:
     """What is unbounded would keep the account's lock, and days at the ends of the calendar have no moments."""
     row = {"field": "profile.email", "op": "is any of", "values": ["x"]}

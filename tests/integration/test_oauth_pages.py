@@ -207,7 +207,7 @@ def test_C4_a_revoked_refresh_token_is_a_config_failure_that_connecting_again_cu
         story.record("R1", status="Attended")
         story.until("R1", "queued")
         action = story.action("R1")
-        assert (action["category"], action["cause"], action["tries"]) == ("Config", "oauth", 1)
+        assert (action["category"], action["cause"], action["tries"]) == ("Config", "oauth", 0)
         assert "Connect again" in action["message"]
         asked = authority.requests
         story.record("R2", status="Attended")

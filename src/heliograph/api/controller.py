@@ -30,9 +30,10 @@ from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument,
 from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.possible_values import with_choices
 from heliograph.api.rate_limit import RATE_LIMIT
-from heliograph.api.request_texts import check_body
+from heliograph.api.request_texts import LONGEST_FIELD, check_body
 from heliograph.api.stored_answers import answer_once, stored_answer
 from heliograph.api.token_access import Access, authenticate, note_token_use
+from heliograph.domain.registration.document_values import clean
 from heliograph.store.django_database import of_django
 from heliograph.store.token_check import ApiGrant
 from heliograph.web.server_errors import is_database_trouble
@@ -42,8 +43,10 @@ log = structlog.get_logger(__name__)
 _AT: Final = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
-_PARTS: Final = ("parsed_body", "parsed_query", "parsed_path", "parsed_headers")
-_WHOLE: Final = {"parsed_body": "body", "parsed_query": "query", "parsed_path": "path"}
+_IS_UNKNOWN: Final = "is not known here."
+_QUERY: Final = "parsed_query"
+_PARTS: Final = ("parsed_body", _QUERY, "parsed_path", "parsed_headers")
+_WHOLE: Final = {"parsed_body": "body", _QUERY: "query", "parsed_path": "path"}
 PROBLEM_STATUSES: Final = tuple(sorted({each.status for each in PROBLEM_TYPES.values()}))
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 JSON: Final = "application/json"
@@ -138,6 +141,8 @@ class ApiController(Controller[JsonSerializer]):
             raise Problem("content-type", headers={"Accept-Post" if method == "POST" else "Accept": self.body_type})
         if method in WITH_BODY and self.body_type == JSON:
             check_body(request.body)
+        if request.GET and not any(spec.parser.context_name == _QUERY for spec in self.api_endpoints[method].metadata.component_parsers):
+            raise Problem.from_field(clean(next(iter(request.GET)), LONGEST_FIELD), _IS_UNKNOWN, name="request")
         for left in reversed(range(save_order.TRIES)):
             with ExitStack() as stack:
                 stack.enter_context(scope(account=self.account.pk))
@@ -260,7 +265,7 @@ def _field_problem(message: str, models: Mapping[str, Any]) -> Problem:
     unknown, missing = _UNKNOWN.fullmatch(reason), _MISSING.fullmatch(reason)
     if unknown or missing:
         name = (unknown or missing)["name"]  # type: ignore[index]  # one of them matched
-        reason = "is not known here." if unknown else "is missing."
+        reason = _IS_UNKNOWN if unknown else "is missing."
         path = f"{path}.{name}" if path else name
     if part in models:
         reason = with_choices(reason, models[part], path)

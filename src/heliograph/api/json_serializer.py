@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from django.http import HttpRequest
 from django.utils.functional import Promise
+from dmr.parsers import Parser, Raw
 from dmr.plugins.msgspec import MsgspecSerializer
+
+from heliograph.api.request_texts import number_problem
 
 
 class JsonSerializer(MsgspecSerializer):
     """The serializer of all endpoints."""
+
+    @classmethod
+    def deserialize(cls, buffer: Raw, *, parser: Parser, request: HttpRequest, model: Any) -> Any:
+        """The value of a body, before its members are checked. Raises what the parser raises, and Problem (400) for a number out of range, which
+        msgspec reports like a value of a wrong type, without its place."""
+        try:
+            return super().deserialize(buffer, parser=parser, request=request, model=model)
+        except msgspec.ValidationError:
+            raise number_problem(bytes(buffer)) from None
 
     @classmethod
     def serialize_hook(cls, to_serialize: Any) -> Any:

@@ -1,10 +1,13 @@
-"""The texts of a request: those of its query, and those of a JSON body, of which none may hold NUL (U+0000).
+"""What no query and no JSON body may hold: NUL (U+0000) in a text, and numbers that are out of range, such as 1e999.
 
 PostgreSQL stores NUL in no text, and SQLite in any. A path with NUL leads nowhere (web/texts.py).
 """
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -33,7 +36,7 @@ def check_body(body: bytes) -> None:
     if b"\\u0000" not in body:
         return
     try:
-        place = _place_of_nul(msgspec.json.decode(body))
+        place = _place_of(_has_nul, msgspec.json.decode(body))
     except RecursionError:
         raise Problem("request", "The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -42,25 +45,43 @@ def check_body(body: bytes) -> None:
         raise _problem(place.removeprefix(".") or "body", "contains a NUL character (U+0000).")
 
 
+def number_problem(body: bytes) -> Problem:
+    """The problem (400) of a JSON body with a number that is out of range (1e999), or an integer of thousands of digits. It names the member."""
+    try:
+        place = _place_of(_is_endless, json.loads(body))
+    except (ValueError, RecursionError):  # an integer of more digits than Python reads
+        place = None
+    return _problem((place or "").removeprefix(".") or "body", "A number is out of range.")
+
+
 def _problem(field: str, reason: str) -> Problem:
     return Problem.from_field(clean(field, LONGEST_FIELD), reason, name="request")
 
 
-def _place_of_nul(value: object) -> str | None:
-    """Where the first text with NUL stands in a JSON value: `.rows[0].target`; "" for the value itself, or for the name of a member of it.
+def _has_nul(value: object) -> bool:
+    return isinstance(value, str) and _NUL in value
+
+
+def _is_endless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _place_of(is_flawed: Callable[[object], bool], value: object) -> str | None:
+    """Where the first flawed text or number stands in a JSON value: `.rows[0].target`; "" for the value itself, or for the name of a member of
+    it; None if there is none.
 
     The place is put together only once there is one, because names may be long.
     """
-    if isinstance(value, str):
-        return "" if _NUL in value else None
     if isinstance(value, dict):
         for name, member in value.items():
-            if _NUL in name:
+            if is_flawed(name):
                 return ""
-            if (place := _place_of_nul(member)) is not None:
+            if (place := _place_of(is_flawed, member)) is not None:
                 return f".{name}{place}"
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            if (place := _place_of_nul(item)) is not None:
+            if (place := _place_of(is_flawed, item)) is not None:
                 return f"[{number}]{place}"
+    elif is_flawed(value):
+        return ""
     return None

@@ -35,7 +35,6 @@ from heliograph.store.queue.figure_deltas import put_deltas
 AT_ONCE = 500
 """The number of items that one call submits, at most. Larger groups take several calls."""
 
-
 THEN_GONE = gettext_noop("The mapping that it was sent with is not known, or no longer kept: send it with today’s mapping.")
 
 
@@ -78,6 +77,7 @@ def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: boo
     chosen = [id for id in actions if f"a{id}" not in gone]
     answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
     outcome_by_key |= {f"a{id}": text for id, text in answers.items()}
+    outcome_by_key |= {key: submissions.NO_SUCH_ITEM for key in keys[:AT_ONCE] if key not in outcome_by_key}
     return Submitted(
         tuple(key for key, text in outcome_by_key.items() if not text), {key: text for key, text in outcome_by_key.items() if text}
     )

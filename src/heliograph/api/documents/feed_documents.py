@@ -23,7 +23,7 @@ from heliograph.api.documents.scope_documents import (
     mode_of_name,
     period_of,
 )
-from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within, number_to_match
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, day_within, optional_number
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.deliveries.delivery_words import sentence_of
@@ -82,10 +82,10 @@ class FeedQuery(ListQuery):
             mode_of_name(self.mode),
             self.result,
             self.q.strip(),
-            number_to_match(self.event),
-            number_to_match(self.flow),
+            optional_number("event", self.event),
+            optional_number("flow", self.flow),
             between,
-            number_to_match(self.connection),
+            optional_number("connection", self.connection),
             self.replays,
         )
 

@@ -22,7 +22,7 @@ from heliograph.api.documents.scope_documents import (
     Since,
     Until,
 )
-from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, number_to_match
+from heliograph.api.documents.shared_forms import Document, Id, Instant, NameOfThing, optional_number
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.action import ActionState
@@ -96,12 +96,12 @@ def record_filter_of(query: RecordQuery, kind: RecordKind, scope: FigureScope) -
         scope.window.until,
         scope.mode,
         query.q.strip(),
-        number_to_match(query.event),
-        number_to_match(query.flow),
-        number_to_match(query.connection),
+        optional_number("event", query.event),
+        optional_number("flow", query.flow),
+        optional_number("connection", query.connection),
         FACETS[query.facet] if query.facet else None,
         query.category,
-        number_to_match(query.alike),
+        optional_number("alike", query.alike),
         query.outcome,
         query.was,
         to_micros(query.seen) if query.seen else None,

@@ -8,7 +8,7 @@ import msgspec
 
 from heliograph.api.api_problems import Problem
 from heliograph.api.documents.retry_documents import CauseKey, OneCause
-from heliograph.api.documents.shared_forms import Document, Id, Instant, number_to_match, numbers_of
+from heliograph.api.documents.shared_forms import Document, Id, Instant, numbers_of, optional_number
 from heliograph.api.list_answers import ListQuery
 from heliograph.deliveries.account_reader import AccountReader
 from heliograph.domain.delivery.retry_policy import Category
@@ -68,9 +68,9 @@ def _filter(members: RetryQuery | ItemFilter, since: Instant | None) -> RetryFil
     return RetryFilter(
         statuses=chosen.statuses if chosen else (),
         category=members.category,
-        flow=number_to_match(members.flow),
-        event=number_to_match(members.event),
-        connection=number_to_match(members.connection),
+        flow=optional_number("flow", members.flow),
+        event=optional_number("event", members.event),
+        connection=optional_number("connection", members.connection),
         text=members.q.strip(),
         cause=members.cause or "",
         ended_since=to_micros(since) if since else None,

@@ -69,11 +69,6 @@ def numbers_of(field: str, ids: list[str]) -> list[int]:
     return numbers
 
 
-def number_to_match(id: str | None) -> int | None:
-    """The stored number of an id by which a list is filtered; None if there is none; 0, which nothing has, for a text that is no id."""
-    return None if id is None else read_id(id) or 0
-
-
 def ids_of(rows: Iterable[Model]) -> list[str]:
     """The ids of rows, in the order of their numbers."""
     return [str(number) for number in sorted(row.pk for row in rows)]

@@ -17,6 +17,8 @@ from heliograph.store.queue.outcome_store import Settled, store
 type DoesOf = Callable[[int], Does]
 """What a destination does, by its id."""
 
+NO_SUCH_ITEM = gettext_noop("There is no such item.")
+
 
 def submit(
     db: Database, account: int, actions: Sequence[int], does_of: DoesOf, *, as_of: Mapping[int, int] = MappingProxyType({})
@@ -31,7 +33,7 @@ def submit(
         {"ids": list(actions), "account": account},
     )
     lane_of_action: dict[int, int] = dict(rows)
-    refusals = {action: gettext_noop("There is no such item.") for action in actions if action not in lane_of_action}
+    refusals = {action: NO_SUCH_ITEM for action in actions if action not in lane_of_action}
     lanes = lock_lanes(db, lane_of_action.values())
     opened = open_actions(db, lanes, also=lane_of_action)
     now = db.now()
