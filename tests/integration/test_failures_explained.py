@@ -368,7 +368,7 @@ def test_P12_nothing_of_a_deleted_flow_is_offered_to_submit(story: Story, receiv
     assert f'value="{key}"' not in listed
     assert 'name="cause"' not in listed
     answer = client.post(f"{RETRY}submit/", {"item": key}, follow=True)
-    assert "1 was not submitted. Its flow, destination or registration is gone" in text_of(answer.content)
+    assert "1 was not submitted. Its flow, destination, registration or content is gone" in text_of(answer.content)
     assert story.states("R1") == ["failed"]
 
 

@@ -356,7 +356,7 @@ def test_35_6_the_bar_says_what_is_chosen_and_keeps_the_filters(site: SignalAcco
         assert current == [chosen], query
         assert f"{chosen}\n" in bar.split("</summary>")[0], "a phone has it on one button"
     kept = f"q=No&result=failure&flow={flow}&connection={site.setup.connection}&mode=test&replays=without"
-    lost = f"hour={now // HOUR}&date={from_micros(now).date()}&jump=2026-11-30T10:00&paused={now}"
+    lost = f"hour={now // HOUR}&date={from_micros(now).date()}&jump={from_micros(now):%Y-%m-%dT%H:%M}&paused={now}"
     page = client.get(f"{FEED}?{kept}&{lost}&period=week", follow=True).text
     bar = page.split('class="period"')[1].split('class="tabs"')[0]
     links = [html.unescape(href) for href in re.findall(r'<a href="([^"]+)"', bar)]
