@@ -98,7 +98,7 @@ def failure_reasons(
                 cause=delivery_words.did(action, last, connections.get(connection, "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED, is_single=len(actions) == 1)
                 if action.state is not ActionState.VALIDATION
-                else _("Not sent, and not tried again. Fill it in on the registration; that change is then sent automatically."),
+                else _("Not sent, and not tried again. Correct it on the registration; that change is then sent automatically."),
                 trouble=Trouble(failure, action.flow, action.destination, prospect),
             )
         )
