@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from django_scopes import scope
@@ -114,3 +116,29 @@ def test_B4_each_chat_gets_the_form_that_it_takes(origin: str, member: str) -> N
     if "slack" in origin:
         assert "&lt;!channel&gt;" in body["text"]
         assert "<!channel>" not in body["text"]
+
+
+CALLS: Final = (
+    "@channel",
+    "@here",
+    "@everyone",
+    "<users/all>",
+    "<!here>",
+    "<@U024BE7LH>",
+    "<https://evil.example|Open>",
+    "](https://evil.example)",
+    "][1]",
+)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://acme.webhook.office.com", "https://discord.com", "https://chat.googleapis.com", "https://chat.example.org"]
+)
+def test_B4_no_name_in_a_message_calls_people_or_makes_a_link(origin: str) -> None:
+    hostile = "Gala " + " ".join(f"[Open{call}" if call.startswith("]") else call for call in CALLS)
+    letter = Letter(hostile, words=hostile, paragraphs=[hostile], tables=[("", [(hostile, hostile, "3")])], button="Open", path="/signal/")
+    body = as_chat(letter, origin, "refuses", "opened")
+    assert body.pop("notification", {"title": hostile})["title"] == hostile, "a program gets the names as they are"
+    shown = json.dumps(body, ensure_ascii=False)
+    assert shown.replace("\u200b", "").count(hostile) == 5
+    assert [call for call in CALLS if call in shown] == []

@@ -9,6 +9,7 @@ as_chat     the JSON that a chat or any webhook gets
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -123,14 +124,14 @@ def as_chat(letter: Letter, origin: str, kind: str, phase: str) -> dict[str, Any
     origin: the connection's, such as "https://hooks.slack.com"
     """
     host = (urlsplit(origin).hostname or "").lower()
-    lines = chat_lines(letter)
     link = letter.address
     if host in _SLACK_HOSTS:
-        texts = [f"*{_slack(letter.title)}*", *map(_slack, lines), *([f"<{link}|{_slack(letter.button)}>"] if link else [])]
+        texts = [f"*{_slack(letter.title)}*", *map(_slack, chat_lines(letter)), *([f"<{link}|{_slack(letter.button)}>"] if link else [])]
         return {"text": "\n".join(texts), "unfurl_links": False}
+    title, lines = _inert(letter.title), [_inert(line) for line in chat_lines(letter)]
     if host.endswith(_TEAMS_ENDS):
-        return _teams_card(letter, lines, link)
-    plain = "\n".join([letter.title, *lines, *([f"{letter.button}: {link}"] if link else [])])
+        return _teams_card(letter, title, lines, link)
+    plain = "\n".join([title, *lines, *([f"{letter.button}: {link}"] if link else [])])
     if host in _DISCORD_HOSTS:
         return {"content": plain[:2_000], "allowed_mentions": {"parse": []}}
     if host == "chat.googleapis.com":
@@ -138,8 +139,22 @@ def as_chat(letter: Letter, origin: str, kind: str, phase: str) -> dict[str, Any
     return {
         "text": plain,
         "type": "heliograph.notification",
-        "notification": {"kind": kind, "phase": phase, "title": letter.title, "lines": lines, "link": link},
+        "notification": {"kind": kind, "phase": phase, "title": letter.title, "lines": chat_lines(letter), "link": link},
     }
+
+
+_APART = "\u200b"
+_CALLS = re.compile(r"@(?=\w)|<(?=[\w!@#/])|\](?=[(\[])")
+
+
+def _inert(text: str) -> str:
+    """The text, in which no chat sees a mention (`@channel`, `<users/all>`, `<!here>`) or a Markdown link (`[text](address)`): a space of no width
+    stands within each.
+
+    A message has names of events, flows and connections, which a source may have brought. The chats differ in their escapes, and show those of
+    another one.
+    """
+    return _CALLS.sub(lambda call: call[0] + _APART, text)
 
 
 def _slack(text: str) -> str:
@@ -147,8 +162,8 @@ def _slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _teams_card(letter: Letter, lines: Sequence[str], link: str) -> dict[str, Any]:
-    body = [{"type": "TextBlock", "text": letter.title, "weight": "Bolder", "wrap": True}]
+def _teams_card(letter: Letter, title: str, lines: Sequence[str], link: str) -> dict[str, Any]:
+    body = [{"type": "TextBlock", "text": title, "weight": "Bolder", "wrap": True}]
     body += [{"type": "TextBlock", "text": line, "wrap": True} for line in lines]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
