@@ -195,6 +195,8 @@ def test_D8_items_are_submitted(story: Story, receiver: Receiver, api: ApiClient
     answer = api.post("retry/submit", {"items": [key, *unknown]}, status=200)
     assert answer["submitted"] == [key]
     assert {refusal["item"]: refusal["reason"] for refusal in answer["refused"]} == dict.fromkeys(unknown, "There is no such item.")
+    as_it_was = api.post("retry/submit", {"items": ["a999999"], "as_it_was": True}, status=200)
+    assert as_it_was["refused"] == [{"item": "a999999", "reason": "There is no such item."}]
     receiver.answer("/crm", Answer(200))
     with story.worker():
         story.until("R1", "success")

@@ -117,18 +117,21 @@ def given_up_as_before(story: Story, *codes: str) -> None:
 
 
 def test_D5_what_an_older_release_gave_up_waits_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    story, codes = scene.story, ("R1", "R2", "R3", "R4", "R5")
+    story, codes = scene.story, ("R1", "R2", "R3", "R4", "R5", "R6")
     for code in codes:
         story.record(code, status="Attended")
     story.set_active(scene.flow, False)
     with story.worker():
         story.wait_for(lambda: story.states() == ["queued"] * len(codes))
     given_up_as_before(story, *codes)
-    with story.db.transaction():  # R4 has no content any more; R5 failed for another reason
+    with story.db.transaction():  # R4 has no content any more; a replay has sent R5 again by R6, which failed for another reason
         story.db.run(
             "DELETE FROM change_content WHERE change_id = (SELECT change_id FROM action WHERE id = :id)", {"id": story.action("R4")["id"]}
         )
-        story.db.run("UPDATE action SET cause = 'discarded' WHERE id = :id", {"id": story.action("R5")["id"]})
+        story.db.run(
+            "UPDATE action SET cause = 'discarded', repeated_id = :again, change_id = (SELECT change_id FROM action WHERE id = :again) WHERE id = :id",
+            {"again": story.action("R5")["id"], "id": story.action("R6")["id"]},
+        )
     story.is_sound()
     put_right = importlib.import_module("heliograph.store.migrations.0014_actions_wait_for_saves")
     monkeypatch.setattr(put_right, "CHUNK", 2)
@@ -136,7 +139,7 @@ def test_D5_what_an_older_release_gave_up_waits_again(scene: Scene, monkeypatch:
     monkeypatch.setattr(put_right.log, "info", lambda event, **facts: said.append({"event": event, **facts}))
     for _ in range(2):  # the second finds nothing to do
         put_right.wait_again(None, Editor)
-        assert [story.action(code)["queue"] for code in codes] == ["Retry", "Retry", "Retry", "Failed", "Failed"]
+        assert [story.action(code)["queue"] for code in codes] == ["Retry"] * 3 + ["Failed"] * 3
         story.is_sound()
     assert said == [{"event": "actions_wait_again", "account": story.account, "wait_again": 3}]
     with story.worker():
@@ -184,4 +187,26 @@ def test_X6_what_waits_for_a_save_ends_with_its_content(forgetful_story: Story) 
     with story.worker():
         story.wait_for(lambda: story.action("R2")["state"] == "success")
     assert [body["first"] for body in story.bodies("/crm")] == ["Eve"]
+    story.is_sound()
+
+
+def test_D5_a_secret_that_no_key_opens_is_tried_by_time(story: Story) -> None:
+    """The operator puts the key back: nobody saves anything, so a save is not waited for."""
+    connection = story.connection("CRM", "/crm", secrets={Secret.PASSWORD: "secret"}, auth=Auth.BASIC.value, user_name="ada")
+    story.flow("All", [story.to(connection)])
+    story.retries(0.01, 0.01, 0.01)
+    sealed = [
+        {"field": field, "value": value} for field, value in story.db.all("SELECT field, value FROM secret WHERE kind = 'connection'")
+    ]
+    with story.db.transaction():
+        story.db.run("UPDATE secret SET value = :value WHERE kind = 'connection'", {"value": b"of another key"})
+    story.record("R1", status="Attended")
+    with story.worker():
+        story.wait_for(lambda: story.action("R1")["state"] == "failed")
+    assert waits(story, "R1") == ("failed", "Failed", "Config", 0, 4, 0)
+    with story.db.transaction():
+        story.db.many("UPDATE secret SET value = :value WHERE kind = 'connection' AND field = :field", sealed)
+    with story.worker():
+        story.submit(f"a{story.action('R1')['id']}")
+        story.wait_for(lambda: story.action("R1")["state"] == "success")
     story.is_sound()

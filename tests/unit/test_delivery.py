@@ -178,7 +178,7 @@ def test_D5_what_was_submitted_after_its_last_retry_waits_for_a_save_too() -> No
 
 
 def test_D8_a_try_as_it_was_whose_mapping_is_gone_waits_for_no_save() -> None:
-    gone = replace(INACTIVE, cause=Cause.MAPPING_GONE, is_of_this_try=True)
+    gone = replace(INACTIVE, cause=Cause.MAPPING_GONE, is_by_time=True)
     story = Story(new_action(1, 1)).send(ANSWERED_500).submit(1).send(gone)
     assert (story.lane.due_at, story[1].tries) == (story.now + 30 * MINUTE, 1)
     assert story.wait().send(ANSWERED_500)[1].queue is QueueStatus.ERROR

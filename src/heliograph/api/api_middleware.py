@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from heliograph.api.api_problems import PROBLEM_TYPES, Problem
-from heliograph.api.request_texts import check_query
+from heliograph.api.request_flaws import check_query
 
 PREFIX: Final = "/api/"
 _BY_STATUS: Final = {400: "request", 403: "scope", 404: "not-found", 405: "method", 413: "size", 503: "unavailable"}

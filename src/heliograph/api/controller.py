@@ -30,7 +30,7 @@ from heliograph.api.api_problems import PROBLEM_TYPES, Problem, ProblemDocument,
 from heliograph.api.json_serializer import JsonSerializer
 from heliograph.api.possible_values import with_choices
 from heliograph.api.rate_limit import RATE_LIMIT
-from heliograph.api.request_texts import LONGEST_FIELD, check_body
+from heliograph.api.request_flaws import LONGEST_FIELD, check_body
 from heliograph.api.stored_answers import answer_once, stored_answer
 from heliograph.api.token_access import Access, authenticate, note_token_use
 from heliograph.domain.registration.document_values import clean

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from dmr.parsers import Parser, Raw
 from dmr.plugins.msgspec import MsgspecSerializer
 
-from heliograph.api.request_texts import number_problem
+from heliograph.api.request_flaws import number_problem
 
 
 class JsonSerializer(MsgspecSerializer):

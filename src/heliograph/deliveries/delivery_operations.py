@@ -67,7 +67,7 @@ def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: boo
     actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
     config = Committed(db).account(account)
     does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
-    gone = _gone(db, account, actions, runs, config)
+    gone = _gone(db, account, keys, config)
     actions = [id for id in actions if f"a{id}" not in gone]
     runs = [id for id in runs if f"r{id}" not in gone]
     then = {id: mapped.version for id in actions if (mapped := mapped_then(db, account, id))} if as_it_was else {}
@@ -77,24 +77,26 @@ def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: boo
     chosen = [id for id in actions if f"a{id}" not in gone]
     answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
     outcome_by_key |= {f"a{id}": text for id, text in answers.items()}
-    outcome_by_key |= {key: submissions.NO_SUCH_ITEM for key in keys[:AT_ONCE] if key not in outcome_by_key}
     return Submitted(
         tuple(key for key, text in outcome_by_key.items() if not text), {key: text for key, text in outcome_by_key.items() if text}
     )
 
 
-def _gone(db: Database, account: int, actions: Sequence[int], runs: Sequence[int], config: AccountConfig) -> dict[str, str]:
-    """The items whose flow or destination is gone: the reason why they are not submitted, by key (P12)."""
+def _gone(db: Database, account: int, keys: Sequence[str], config: AccountConfig) -> dict[str, str]:
+    """The keys that are no items of the account, and the items whose flow or destination is gone (P12): the reason why they are not submitted,
+    by key."""
     places = db.all(
         f"SELECT id, flow_id, destination_id FROM action WHERE +account_id = :account AND {db.member('id', 'ids')}",
-        {"account": account, "ids": list(actions)},
+        {"account": account, "ids": _numbers(keys, "a")},
     )
     flows = db.all(
         f"SELECT id, flow_id FROM stuck_run WHERE +account_id = :account AND {db.member('id', 'ids')}",
-        {"account": account, "ids": list(runs)},
+        {"account": account, "ids": _numbers(keys, "r")},
     )
-    gone = {f"a{id}": NOTHING_LEFT for id, flow, destination in places if destination_of(config, flow, destination) is None}
-    return gone | {f"r{id}": NOTHING_LEFT for id, flow in flows if flow not in config.flows}
+    over = {f"a{id}": destination_of(config, flow, destination) is None for id, flow, destination in places}
+    over |= {f"r{id}": flow not in config.flows for id, flow in flows}
+    unknown = dict.fromkeys((key for key in keys[:AT_ONCE] if key not in over), submissions.NO_SUCH_ITEM)
+    return unknown | {key: NOTHING_LEFT for key, is_over in over.items() if is_over}
 
 
 def discard(account: int, keys: Sequence[str]) -> int:

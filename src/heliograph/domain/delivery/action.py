@@ -221,12 +221,11 @@ def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, po
             if outcome.stale:  # checked with an outdated configuration: it does not count as a check
                 return _waiting(unbegun, began, RetryAt(now), status, now, at_once=True)
             checked = replace(unbegun, looks=min(current.looks + 1, LOOKS_COUNTED))
-            if outcome.is_of_this_try:
-                next_try = (
-                    GiveUp() if current.tries > AUTOMATIC_RETRIES else policy.decide(Category.CONFIG, current.looks, now, jitter=jitter)
-                )
-                return _waiting(checked, began, next_try, status, now, at_once=False)
-            return _waiting(checked, began, None, status, now, at_once=False)
+            if not outcome.is_by_time:
+                return _waiting(checked, began, None, status, now, at_once=False)
+            used_up = current.tries > AUTOMATIC_RETRIES
+            next_try = GiveUp() if used_up else policy.decide(Category.CONFIG, current.looks, now, jitter=jitter)
+            return _waiting(checked, began, next_try, status, now, at_once=False)
         case _:
             assert_never(outcome)
 
@@ -245,7 +244,10 @@ def _waiting(
         return replace(_at_ordinary_rank(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
     # a saved fix made it due during this attempt, which began without the fix (D7)
     rescheduled = action.category is Category.CONFIG and action.due_at != began.due_at
-    due_at = now if at_once or rescheduled else next_step.due if next_step else None
+    if at_once or rescheduled:
+        due_at: int | None = now
+    else:
+        due_at = None if next_step is None else next_step.due
     return replace(_at_ordinary_rank(action), state=ActionState.QUEUED, queue=status, due_at=due_at)
 
 
@@ -283,11 +285,11 @@ def submitted(action: OpenAction, now: int) -> OpenAction:
 
 
 def ended(action: OpenAction, cause: Cause) -> OpenAction:
-    """The action once its flow or destination is deleted (P12), its person erased (B7) or its content removed while it waits for a save
-    (X6): an open action ends as Failed, an ended one stays unchanged."""
+    """The action once its flow or destination is deleted (P12), its person erased (B7) or its content removed (X6): an open action ends as
+    Failed, an ended one stays unchanged."""
     if cause not in OVER:
         raise ValueError(f"{cause} does not end an action")
-    if not action.state.is_open or (cause is Cause.CONTENT_REMOVED and not action.waits_for_save):
+    if not action.state.is_open:
         return action
     return replace(
         _at_ordinary_rank(action),

@@ -236,7 +236,7 @@ def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now
 def expire(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:
     """Ends those of the chosen actions that wait for a save: retention removes their content (X6)."""
     before = {action.id: action for action in actions}
-    now_are = {i: ended(a, Cause.CONTENT_REMOVED) if i in chosen else a for i, a in before.items()}
+    now_are = {i: ended(a, Cause.CONTENT_REMOVED) if i in chosen and a.waits_for_save else a for i, a in before.items()}
     return _stored(does, lane, before, now_are, now, page=True)
 
 

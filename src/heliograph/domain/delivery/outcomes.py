@@ -187,15 +187,15 @@ class ValidationFailed:
 class CouldNotBegin:
     """Its flow is inactive, incomplete or in another mode, its connection or mapping is gone, or a person's consent is (D5).
 
-    It uses no try, and waits for the save that lets it begin.
+    It uses no try, and waits for the save that lets it begin, unless it `is_by_time`.
     """
 
     cause: Cause
     message: str
     stale: bool = False
-    is_of_this_try: bool = False
-    """True if only this try, which a person asked for "as it was", cannot begin, and no save can change that (D8): it is looked at three
-    times more."""
+    is_by_time: bool = False
+    """True if no save lets it begin: the mapping of a try "as it was" is gone (D8), or the key of this installation opens no secret. It is
+    checked again at most three times, at the intervals of Config."""
 
 
 @dataclass(frozen=True, slots=True)

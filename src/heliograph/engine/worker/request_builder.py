@@ -44,7 +44,7 @@ from heliograph.recording.contents import ask_changes
 from heliograph.store import configuration_versions
 from heliograph.store.database import Database
 from heliograph.store.queue.action_rows import StoredAction
-from heliograph.store.secrets import Vault, load_secrets
+from heliograph.store.secrets import SecretError, Vault, load_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +195,7 @@ class RequestBuilder:
         try:
             opened = self._open(config, destination.connection, db)
         except HeliographError as error:
-            return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
+            return CouldNotBegin(Cause.CONNECTION_GONE, str(error), is_by_time=isinstance(error, SecretError))
         bearer: Usable | None = None
         connection = config.connections[destination.connection]
         if connection.auth is Auth.OAUTH2:
@@ -210,7 +210,7 @@ class RequestBuilder:
         try:
             payload, (header, secret_texts), used = self._mappings(config, stored, destination, used, db)
         except HeliographError as error:
-            return CouldNotBegin(Cause.MAPPING_GONE, str(error), is_of_this_try=isinstance(error, MappingThenGone))
+            return CouldNotBegin(Cause.MAPPING_GONE, str(error), is_by_time=isinstance(error, (MappingThenGone, SecretError)))
         request = build_request(
             opened.prepared,
             payload,

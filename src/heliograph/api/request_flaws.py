@@ -1,4 +1,4 @@
-"""What no query and no JSON body may hold: NUL (U+0000) in a text, and numbers that are out of range, such as 1e999.
+"""What a request may not hold: NUL (U+0000) in a text of its query or JSON body, and in that body a number that is out of range, such as 1e999.
 
 PostgreSQL stores NUL in no text, and SQLite in any. A path with NUL leads nowhere (web/texts.py).
 """
@@ -36,7 +36,7 @@ def check_body(body: bytes) -> None:
     if b"\\u0000" not in body:
         return
     try:
-        place = _place_of(_has_nul, msgspec.json.decode(body))
+        place = _place_of(lambda value: isinstance(value, str) and _NUL in value, msgspec.json.decode(body))
     except RecursionError:
         raise Problem("request", "The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -48,7 +48,7 @@ def check_body(body: bytes) -> None:
 def number_problem(body: bytes) -> Problem:
     """The problem (400) of a JSON body with a number that is out of range (1e999), or an integer of thousands of digits. It names the member."""
     try:
-        place = _place_of(_is_endless, json.loads(body))
+        place = _place_of(lambda value: isinstance(value, float) and math.isinf(value), json.loads(body))
     except (ValueError, RecursionError):  # an integer of more digits than Python reads
         place = None
     return _problem((place or "").removeprefix(".") or "body", "A number is out of range.")
@@ -56,14 +56,6 @@ def number_problem(body: bytes) -> Problem:
 
 def _problem(field: str, reason: str) -> Problem:
     return Problem.from_field(clean(field, LONGEST_FIELD), reason, name="request")
-
-
-def _has_nul(value: object) -> bool:
-    return isinstance(value, str) and _NUL in value
-
-
-def _is_endless(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _place_of(is_flawed: Callable[[object], bool], value: object) -> str | None:
