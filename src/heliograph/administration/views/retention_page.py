@@ -137,7 +137,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
     least = _("At least this much is removed, the oldest of %(when)s:") if removal.more else _("This is removed, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
-    notes: list[str] = [_("Totals are kept. Items that wait in the Retry Queue stay until they have ended.")]
+    notes: list[str] = [_("Totals are kept. Items that are tried again stay until they have ended.")]
     if removal.more and not removal.removed:
         notes.append(Moving(_("There is too much old data to check all of it: more may be removed than is counted here.")))
     if removal.ending:
